@@ -1,1 +1,1 @@
-"""Import and export of labels, in files of other tools and of our own, with a report of what each can't hold."""
+"""Import and export of labels, in other tools' formats and our own, with a report of what a format can't represent."""

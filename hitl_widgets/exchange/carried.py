@@ -1,8 +1,8 @@
-"""Our own records inside the lines of other tools, under the key `KEY`. Read `carried` and `Carrier`.
+"""Complete records of this package inside the files of other tools. Read `carried` and `Carrier`.
 
-Those tools keep keys that they don't know. So a line holds the whole record (as `plain_records` writes it), and the
-first line also the project's header. A hash of the tool's own fields shows whether somebody changed them since: then
-the tool's fields count, and the carried answer doesn't.
+Some tools keep JSON keys that they don't know. So each line of such a file has the whole record under the key `KEY` (as
+`plain_records` writes it), and the first line also has the project's header. A hash of the tool's own fields shows
+whether somebody changed them after the export. If so, the tool's fields are read, and the answer under `KEY` isn't.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ from .plain_records import header_from_dict, header_to_dict, record_from_dict, r
 from .records import Answer, Header, ItemRecord
 
 KEY = "hitl"
-CHANGED = "Somebody answered anew in the other tool: what stood beside the former answer doesn't belong to this one."
+CHANGED = "The answer was changed in the other tool, so notes, certainty and so on of the former answer aren't kept."
 
 # File and line (for messages), and the line's content.
 Line = tuple[str, dict[str, Any]]
@@ -39,7 +39,7 @@ def digest(own: Mapping[str, Any]) -> str:
 
 def carried(header: Header, record: ItemRecord, answer: Answer | None, own: Mapping[str, Any], *, first: bool,
             project: bool) -> dict[str, Any]:
-    """Build what a line carries under `KEY`.
+    """Build the value of `KEY` for a line.
 
     Parameters
     ----------
@@ -64,7 +64,7 @@ def carried(header: Header, record: ItemRecord, answer: Answer | None, own: Mapp
 
 @dataclass
 class Carrier:
-    """Reader of what lines carry.
+    """Reads the records that lines have under `KEY`.
 
     Parameters
     ----------
@@ -77,7 +77,7 @@ class Carrier:
     header: Header | None = None
 
     def look(self, line: Mapping[str, Any], where: str) -> None:
-        """Take the header of a line, if it has one; BadInput if another line has a different one."""
+        """Store the header of a line, if it has one; raise BadInput if an earlier line had a different one."""
         body = line.get(KEY)
         if not isinstance(body, Mapping) or "project" not in body:
             return
@@ -88,12 +88,12 @@ class Carrier:
         self.header = header
 
     def read(self, line: Mapping[str, Any], own: Mapping[str, Any], where: str) -> tuple[ItemRecord | None, bool]:
-        """Read the record that a line carries, and whether the tool's own fields are as we wrote them.
+        """Read the record that a line has under `KEY`, and whether the tool's own fields are as we wrote them.
 
         Returns
         -------
         ItemRecord or None, bool
-            None for a line that carries nothing. The record has no answer if the fields were changed.
+            None for a line without such a record. The record has no answer if the fields were changed.
         """
         body = line.get(KEY)
         if self.header is None or not isinstance(body, Mapping) or not isinstance(body.get("item"), Mapping):
@@ -106,7 +106,9 @@ class Carrier:
 
 
 def with_labels(header: Header | None, task: str, kind: str, names: Iterable[str]) -> Header:
-    """The header of a file: that of the project that wrote it, extended by labels for new names; else made from names.
+    """The header of a file, with a label for each name.
+
+    It is `header`, extended by labels for new names; without a header, it is made from the names.
 
     Raises
     ------
@@ -147,7 +149,7 @@ def with_labels(header: Header | None, task: str, kind: str, names: Iterable[str
 
 def by_item(lines: Iterable[Line], counts: Counter[str], key_of: Callable[[dict[str, Any]], str | None]
             ) -> Iterator[tuple[str, list[Line]]]:
-    """The lines of each item, given once the last of them is read: they may be anywhere in the file.
+    """Yield each item and all its lines, which may be anywhere in the file, once the last of them is read.
 
     Parameters
     ----------

@@ -31,12 +31,12 @@ _ORIENTATION = 0x0112  # EXIF tag; 1 is upright
 # How many of the images that can't be copied are listed one by one.
 _N_NAMED = 20
 _WITHOUT_ITEM = "Its item isn't written."
-_ABSENT = "In this format an item without labels is one in which there is nothing; nobody has said so of these."
+_ABSENT = "In this format an item without labels counts as empty; nobody has said that these items are empty."
 
 
 @dataclass(frozen=True)
 class Exported:
-    """What was written, and what was not.
+    """Result of an export: what was written, and what was left out.
 
     Attributes
     ----------
@@ -74,7 +74,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
     project : Project
     path : Path
     format : str or None
-        One of `registry.available()`; None for that of the path's ending.
+        One of `registry.available()`; by default it follows from the ending of the path.
     labels, to_review, presumed, unanswered, predictions, people
         See `ProjectRecords`.
     dry_run : bool
@@ -83,7 +83,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
         Replace what is at the path.
     images : "reference", "copy" or None
     options : mapping or None
-        The format's own.
+        Options of the format.
     bars : Bars
     notify : callable
         Called with the report before anything is written.
@@ -91,7 +91,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
     Raises
     ------
     BadInput, StoreError
-        Nothing was written then.
+        When an argument can't be used, or the files can't be written. Nothing was written then.
     """
     chosen = find_format(format, path)
     given = chosen.checked(options)
@@ -126,7 +126,7 @@ def export(project: Project, path: Path, format: str | None = None, *, labels: A
 
 
 class _Looked:
-    """A project's records as a format can hold them, with counts of what is lost: the log is read only once.
+    """A project's records, reduced to what a format can hold, with counts of what is lost. The log is read only once.
 
     Attributes
     ----------
@@ -179,14 +179,14 @@ class _Looked:
         return f"Its image can't be copied: {error} An export with {cure} has its labels."
 
     def report(self, path: Path, bar: Any) -> str:
-        """The losses in words, after all records were read, also those that a format didn't ask for."""
+        """Describe the losses in words, after reading the records that the format itself didn't read."""
         for _ in self.reduced(bar):
             pass
         lost = f"Not in it:\n{self._losses.in_words()}" if len(self._losses) else "Nothing is lost."
         return f"{self._n:,} item{'' if self._n == 1 else 's'} as {self._chosen.title} for {path}. {lost}"
 
     def exported(self, path: Path, files: list[str]) -> Exported:
-        """The result, after the report."""
+        """Return the result of the export; call `report` first."""
         return Exported(path, files, self._n, self._losses.table())
 
 
@@ -232,13 +232,13 @@ def _check_no_items_in(path: Path, pool: Pool, chosen: Format) -> None:
 
 
 def _stems(pool: Pool) -> frozenset[str]:
-    """Names, in lower case and without ending, under which the images of a pool are copied."""
+    """File names under which the images of a pool are copied, in lower case and without ending."""
     return frozenset(wanted_stem(str(item_id), pool.file_name(position)).lower()
                      for position, item_id in enumerate(pool.ids.tolist()))
 
 
 def _way(chosen: Format, pool: Pool, images: str | None) -> str:
-    """Whether images are copied or referred to."""
+    """Return "copy" if images are copied, "reference" if files refer to them by name."""
     if images not in (None, "reference", "copy"):
         raise BadInput(f"images is {images!r}; 'reference' or 'copy' is expected.")
     if pool.kind == "text":

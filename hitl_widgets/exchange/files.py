@@ -1,4 +1,4 @@
-"""Files: our own are written completely or not at all, those of others are read within limits.
+"""Reading files of other tools within limits, and writing files completely or not at all.
 
 `Source` reads files under one path, and never opens a path that a file names. `Target` writes to a temporary path,
 which `written_whole` moves to its final place at the end.
@@ -63,7 +63,7 @@ def safe_name(text: str) -> str:
 
 
 def readable_name(text: str) -> str:
-    """As `safe_name`, but letters of all alphabets and blanks between words are kept, for people to read.
+    """A file name for any text, readable for people: letters of all alphabets and spaces between words are kept.
 
     Examples
     --------
@@ -82,7 +82,7 @@ def unsafe_name(name: str) -> str:
 
 
 def inner_path(name: str) -> PurePosixPath | None:
-    r"""A path inside a folder, as a file names it; None for one that leads out of it, or is an address.
+    r"""The relative path that a name in a file means; None if it leads out of its folder, or is a URL.
 
     Examples
     --------
@@ -98,7 +98,7 @@ def inner_path(name: str) -> PurePosixPath | None:
 
 
 class Source:
-    """A file or folder of others, as formats read it.
+    """A file or folder that a format reads.
 
     Parameters
     ----------
@@ -199,7 +199,7 @@ class Source:
         return parsed(self.text(name), str(self.file(name)))
 
     def lines(self, name: str | None = None) -> Iterator[tuple[int, str]]:
-        """The lines of a file that aren't blank, with their numbers from 1, without their ends; one is held at a time.
+        """Yield the non-blank lines of a file without line ends, with their numbers from 1, one in memory at a time.
 
         A line ends only at a line feed, since a text may hold other line breaks.
         """
@@ -217,7 +217,7 @@ class Source:
             raise BadInput(f"{path} can't be read: {error.strerror}.") from error
 
     def json_lines(self, name: str | None = None) -> Iterator[tuple[int, dict[str, Any]]]:
-        """The objects of a file with one on each line, with the lines' numbers from 1."""
+        """Yield the objects of a JSON Lines file, with the lines' numbers from 1."""
         path = self.file(name)
         for number, line in self.lines(name):
             one = parsed(line, f"{path}, line {number:,}")
@@ -268,7 +268,7 @@ class Source:
 
     @cached_property
     def positions(self) -> PoolNames:
-        """Finds the pool's items by what a file calls them."""
+        """Finds the pool's items by the names that a file uses for them."""
         return PoolNames(self.pool)
 
 
@@ -287,7 +287,7 @@ class PoolNames:
         self._by_name: dict[str, int] | None = None
 
     def get(self, name: str, otherwise: int = -1) -> int:
-        """The position of the item with this id or file name; `otherwise` where none, or more than one, has it."""
+        """The position of the item with this id or file name; `otherwise` if no item, or more than one, matches."""
         if self._pool is None:
             return otherwise
         if (position := int(self._pool.positions([name])[0])) >= 0:
@@ -384,7 +384,7 @@ class Target:
             yield file
 
     def stem(self, record: ItemRecord) -> str:
-        """A name for the files of an item, without an ending: as `wanted_stem`, with a number if it is taken.
+        """A name for the files of an item, without an ending: `wanted_stem`, with a number if another item has it.
 
         Two items never share a name, not even on a case-insensitive file system.
         """
@@ -415,7 +415,7 @@ class Target:
             self._copy_image(record, path)
 
     def image(self, record: ItemRecord, folder: str = "images") -> str:
-        """The name of a record's image, for a file of labels; the image is copied, if images are.
+        """Return the name of a record's image for a file of labels, and copy the image if images are copied.
 
         Parameters
         ----------
@@ -441,7 +441,7 @@ class Target:
 
 
 def wanted_stem(item_id: str, name: str | None) -> str:
-    """The name that an item's files get unless another item has it, without an ending: from its file's name or id."""
+    """A name for an item's files without an ending, made from its file's name or its id."""
     wanted = safe_name(item_id if name is None else name.rpartition(".")[0] or name)
     if len(wanted) <= LONGEST_NAME:
         return wanted
@@ -462,7 +462,7 @@ def check_replaceable(path: Path, draft: Path, stems: Callable[[], Collection[st
     draft : Path
         The folder that takes its place.
     stems : callable
-        Gives the names of all the project's items, as `wanted_stem`, in lower case.
+        Returns `wanted_stem` of all items of the project, in lower case.
     """
     new = {file.relative_to(draft).as_posix() for file in draft.rglob("*") if not file.is_dir()}
     kinds = {".cache", *(PurePosixPath(name).suffix.lower() for name in new)}.difference(IMAGE_SUFFIXES, [""])

@@ -44,7 +44,7 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
     task : str or None
         The project's task; formats with an option of this name read the file accordingly.
     options : mapping or None
-        The format's own.
+        Options of the format.
 
     Raises
     ------
@@ -58,7 +58,7 @@ def foreign_project(path: Path, format: str | None = None, *, images: Any = None
 
 
 def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any]) -> ForeignProject:
-    """As `foreign_project`, for a file of a known format."""
+    """Read the items, labels and task of a file of a known format."""
     pool = None if images is None and not path.is_dir() else _images(images if images is not None else path)
     contents = chosen.opened(Source(path, pool), options)
     header = contents.header
@@ -77,10 +77,10 @@ def _project(chosen: Format, path: Path, images: Any, options: Mapping[str, Any]
                               taxonomy, header.task, purpose, options)
     if pool is None:
         if chosen.name == "csv":
-            raise BadInput(f"{path} has no column text, so its items are images, which lie elsewhere; pass images=, "
-                           "their folder, or call the column with the texts text.")
-        raise BadInput(f"{path} has answers to images, which aren't taken out of it; pass images=, a folder in which "
-                       "they lie under the names that it has.")
+            raise BadInput(f"{path} has no column 'text', so its items should be images. Pass their folder as "
+                           "images=; or if the items are texts, rename their column to 'text'.")
+        raise BadInput(f"{path} has answers to images, but images aren't read from it. Pass images=, a folder that "
+                       "has them under the same names.")
     return ForeignProject(_named(pool, contents, path), taxonomy, header.task, purpose, options)
 
 
@@ -96,7 +96,7 @@ def _images(images: Any) -> Pool | None:
 
 
 def _named(pool: Pool, contents: Contents, path: Path) -> Pool:
-    """The pool with the ids and the metadata that a file gives its items."""
+    """Return the pool with the items' ids and metadata from a file."""
     names = PoolNames(pool)
     ids: dict[int, str] = {}
     meta: list[Mapping[str, Any]] = [{} for _ in range(len(pool))]

@@ -28,7 +28,7 @@ class Contents:
     records : iterator of ItemRecord
         Can be iterated once. Errors in the file may be raised meanwhile.
     lost : Losses
-        What the file holds and the records can't; complete once all records were read.
+        Counts of what is in the file and can't be in the records; complete after all records were read.
     images : mapping
         Item id -> the path of its image inside the folder, if that isn't the record's name; filled while records are
         read.
@@ -51,7 +51,7 @@ class Format:
     Attributes
     ----------
     name : str
-        As in ``wb.export(format=...)``.
+        The name to pass as ``wb.export(format=...)``.
     title : str
         The name as its makers write it.
     tasks : tuple of str
@@ -72,9 +72,9 @@ class Format:
     reduce_header : callable
         (header, options) -> the header without what the format can't hold.
     why : mapping
-        What is lost, in the words of `records.facts` -> the reason, a sentence.
+        Kind of lost fact (see `records.facts`) -> the reason, a sentence.
     otherwise : str
-        The reason for anything else.
+        The reason for all other losses.
     options : mapping
         Names of its own options of export and import -> their defaults.
     kinds : tuple of str

@@ -1,6 +1,7 @@
 """Labels that a file knows only by name: `named_labels` makes a taxonomy of the names.
 
-A name with " / " in it is a path, as `Header.names` writes one where two labels share a name.
+A name that contains " / " is read as a path, such as "Animal / Cat". `Header.names` writes such paths if two labels
+have the same name.
 """
 
 from __future__ import annotations
@@ -76,7 +77,7 @@ def named_labels(names: Iterable[str], *, label_ids: Mapping[str, str] | None = 
 
 
 def _paths(names: Iterable[str]) -> dict[tuple[str, ...], str | None]:
-    """Path of valid names -> the name that was given; None for labels that are only parents of others."""
+    """Map each label's path of valid names to its name in the file; None for labels that are only parents of others."""
     last: dict[tuple[str, ...], int] = {}  # names that become equal are numbered
     paths: dict[tuple[str, ...], str | None] = {}
     for name in names:
@@ -95,7 +96,7 @@ def _paths(names: Iterable[str]) -> dict[tuple[str, ...], str | None]:
 
 
 def labels_of_file(names: Iterable[str], label_ids: Mapping[str, str]) -> NamedLabels:
-    """As `named_labels`, with the ids that a file has for the names, if all of these can be ids of labels."""
+    """Make a taxonomy of names; labels get the ids that the file has for them, if all of these are valid label ids."""
     names = list(names)
     try:
         return named_labels(names, label_ids=label_ids if len(set(label_ids.values())) == len(label_ids) else {})

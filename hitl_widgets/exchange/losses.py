@@ -27,7 +27,7 @@ class Losses:
         Parameters
         ----------
         what : str
-            In the words of `records.facts`: "certainty", "note", "what was shown" ...
+            The kind of fact, as in `records.facts`: "certainty", "note", "what was shown" ...
         why : str
             A sentence.
         n : int
@@ -94,7 +94,7 @@ def losses_page(words: str, lost: pd.DataFrame) -> str:
     ----------
     words : str
     lost : DataFrame
-        As `Losses.table`.
+        The table of `Losses.table`.
     """
     rows = [(str(what), f"{n:,}", str(why)) for what, n, why in lost.itertuples(index=False)]
     return html.page(words, html.table(["what", "n", "why"], rows) if rows

@@ -1,7 +1,7 @@
 """Places of objects in files: coordinates to a thousandth of a pixel, and the answer that a plain file can hold.
 
-Read `placed` and `bare_record` first. Arithmetic is in whole thousandths, so that a file gives back exactly what was
-written.
+Read `placed` and `bare_record` first. Coordinates are computed in whole thousandths of a pixel, so that reading a file
+returns exactly the numbers that were written.
 """
 
 from __future__ import annotations
@@ -54,7 +54,7 @@ def placed(header: Header, objects: Sequence[ObjectAnswer]) -> tuple[ObjectAnswe
 
 
 def with_placed(header: Header, answer: Answer) -> Answer:
-    """The same answer with its objects, and those of its votes, as `placed` gives them."""
+    """Return the answer with `placed` applied to all objects, also those in its votes."""
     votes = tuple(with_placed(header, vote) for vote in answer.votes)
     objects = None if answer.objects is None else placed(header, answer.objects)
     return replace(answer, objects=objects, votes=votes)
@@ -88,7 +88,7 @@ def bare_record(header: Header, record: ItemRecord, options: Options) -> ItemRec
 
 
 def with_predictions(header: Header, record: ItemRecord, options: Options) -> ItemRecord | None:
-    """As `bare_record`, with the objects that models predict with a score.
+    """The record of `bare_record`, with predicted objects that have a score.
 
     Parameters
     ----------
@@ -137,13 +137,15 @@ def folder_of(model: str, taken: Collection[str]) -> str:
 
 
 def scored(header: Header, prediction: Prediction) -> Prediction:
-    """The same prediction with its objects as `placed` gives them, without those that have no score."""
+    """The same prediction, with `placed` applied to its objects; objects without a score are left out."""
     with_score = [one for one in prediction.objects if one.score is not None]
     return Prediction(prediction.model, objects=placed(header, with_score))
 
 
 def sound(kind: str, at: Sequence[float], lost: Losses, where: str) -> tuple[float, ...] | None:
-    """Coordinates of an object in a foreign file, to a millionth of a pixel; None, and counted, if it has no area.
+    """Check the coordinates of an object in another tool's file, and round them to a millionth of a pixel.
+
+    Returns None if the object has no area; this is counted in `lost`.
 
     Parameters
     ----------

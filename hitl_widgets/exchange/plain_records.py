@@ -1,7 +1,7 @@
 """Conversion of records to plain JSON and back, with checks: the native formats are built on it.
 
-`header_to_dict` and `record_to_dict` write everything; `header_from_dict` and `record_from_dict` read it and explain
-what can't be right. The docstring of `formats.jsonl` documents the fields.
+`header_to_dict` and `record_to_dict` write all fields; `header_from_dict` and `record_from_dict` read them, and raise
+errors that explain which values are invalid. The docstring of `formats.jsonl` documents the fields.
 """
 
 from __future__ import annotations
@@ -159,7 +159,7 @@ def record_from_dict(header: Header, body: Mapping[str, Any], where: str, lost: 
     Raises
     ------
     BadInput
-        When a field is of another type, or can't be right.
+        When a field has another type or an invalid value.
     """
     try:
         return _Reader(header, lost).record(body)

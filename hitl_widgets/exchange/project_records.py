@@ -1,4 +1,4 @@
-"""Records of a project: its items with the answers that stand, in the form of `records`. Read `ProjectRecords`."""
+"""Records of a project: its items with their current answers, in the form of `records`. Read `ProjectRecords`."""
 
 from __future__ import annotations
 
@@ -33,15 +33,15 @@ AT_ONCE = 2_000
 N_TRIALS = 3
 
 LEFT_OUT = {
-    "planted": "They were given to a suggestion that was wrong on purpose: nobody's answer.",
-    "to_review": "An edit of the taxonomy left them in doubt, or the item has changed; to_review=True writes them.",
-    "presumed": "They are only presumed, without asking; presumed=True writes them.",
+    "planted": "Their suggestion was wrong on purpose, so they don't count as answers.",
+    "to_review": "Their label is uncertain since an edit, or the item has changed; to_review=True writes them.",
+    "presumed": "They were assigned automatically after an edit (presumed); presumed=True writes them.",
 }
-_EARLIER = "Only what stands is written; wb.archive(path) keeps every act."
-_REPEATED = "It compares a person with themselves and never stands; wb.archive(path) keeps it."
+_EARLIER = "Only current answers are written; wb.archive(path) keeps every act."
+_REPEATED = "It only compares a person with themselves; wb.archive(path) keeps it."
 _UNANSWERED = "Nobody answered them; unanswered=True writes them where the format can hold such items."
 _BY_PSEUDONYM = "They appear by pseudonym; people='names' writes them."
-_NO_LABEL = "The label was retired, or an edit left it in doubt."
+_NO_LABEL = "The label was retired, or is uncertain since an edit."
 _TIED = "As many annotators gave it as didn't; what they agree on is written. wb.people.adjudicate() settles ties."
 _TIED_VALUE = "As many annotators chose another; what they agree on is written."
 
@@ -49,7 +49,7 @@ _TIED_VALUE = "As many annotators chose another; what they agree on is written."
 class ProjectRecords:
     """A project's items as records: iterating gives an `ItemRecord` for each, in the order of the pool.
 
-    Every iteration gives the same records, whatever is stored meanwhile.
+    Every iteration yields the same records, even if new answers are stored in between.
 
     Parameters
     ----------
@@ -163,7 +163,7 @@ class ProjectRecords:
         return acts
 
     def _answers(self, acts: Iterable[events.Event]) -> list[Answer]:
-        """The standing answer of each annotator to an item; other answers are counted as losses."""
+        """The current answer of each annotator to an item; earlier answers are counted as losses."""
         acts = list(acts)
         by_annotator: dict[str, list[events.Event]] = {}
         undone = [event for event in acts if event.kind == "retracted"]
@@ -191,7 +191,10 @@ class ProjectRecords:
         return answers
 
     def _of_status(self, answer: Answer, standing: events.Event) -> Answer | None:
-        """The answer, without its label if its status is left out; None, and counted, if nothing is left."""
+        """The answer, without its label if answers of its status are left out; None if nothing is left.
+
+        What is left out is counted as a loss.
+        """
         if answer.status in self._kept:
             return answer
         reason = LEFT_OUT[answer.status]
@@ -263,7 +266,7 @@ class ProjectRecords:
         return self._names[label_id]
 
     def _values(self, body: Mapping[str, Any], version: int | None, lost: Losses) -> dict[str, Value]:
-        """The values that an answer gave, under today's scales and choices; those in doubt are counted."""
+        """The attribute values of an answer, under today's scales; values that an edit made uncertain are lost."""
         given = body.get("values", {})
         found: dict[str, Value] = {}
         for attribute in given if isinstance(given, Mapping) else ():
@@ -275,7 +278,7 @@ class ProjectRecords:
         return found
 
     def _objects(self, body: Mapping[str, Any], version: int | None, lost: Losses) -> tuple[ObjectAnswer, ...]:
-        """The objects of an answer under today's labels; those whose label is gone or in doubt are counted."""
+        """The objects of an answer under today's labels; those without a certain label of today are lost."""
         found: list[ObjectAnswer] = []
         for one in events.objects_in(body["objects"]):
             key = one.label_id, version
@@ -290,7 +293,7 @@ class ProjectRecords:
     # -- consensus -------------------------------------------------------------------------------------------
 
     def _joined(self, item_id: str, answers: Sequence[Answer]) -> tuple[Answer, ...]:
-        """The consensus of an item, with its votes; a single answer as it is, unless the item was adjudicated."""
+        """The consensus of an item, with its votes; or its only answer, unchanged, if the item wasn't adjudicated."""
         stands = self._consensus.get(item_id)
         if len(answers) < 2 and (stands is None or not stands.get("judged")):
             return tuple(answers)
@@ -307,7 +310,7 @@ class ProjectRecords:
                        share=stands.get("share"), n_answers=len(answers), votes=tuple(answers)),)
 
     def _of_the_only_one(self, answers: Sequence[Answer]) -> dict[str, Any]:
-        """Fields of the only usable answer, if the others are skips, unsure or have a label in doubt; else empty."""
+        """Fields of the only usable answer, if all others are skips, unsure or ambiguous since an edit; else empty."""
         telling = [one for one in answers if one.verdict in LABELLING and (
             one.label_ids is not None or one.objects is not None or self.header.task == "scale")]
         if len(telling) != 1:
@@ -350,7 +353,7 @@ def _prediction(of: _Probs, row: int) -> tuple[Prediction, ...]:
 
 
 def header_of(project: Project, called: Pseudonyms) -> Header:
-    """The header of a project, with people under the names that `called` gives them."""
+    """The header of a project, with names of people replaced by `called`."""
     history = tuple({**event.body, **({} if event.body.get("why") is None else {"why": called.text(event.body["why"])}),
                      "acted_at": event.acted_at.isoformat(), "annotator": called.of(event.annotator)}
                     for event in project.log.events(kind="taxonomy"))

@@ -49,7 +49,7 @@ class Answer:
     acted_at : datetime or None
         UTC-aware.
     status : "decided", "to_review", "presumed" or "planted"
-        As in `Workbench.annotations`.
+        The column status of `Workbench.annotations`.
     values : mapping
         Attribute id -> value.
     objects : tuple of ObjectAnswer or None
@@ -124,7 +124,7 @@ class Prediction:
     Attributes
     ----------
     model : str
-        Its version, or the name that a file gives it.
+        Its version, or its name in a file.
     probs : mapping
         label_id -> probability.
     objects : tuple of ObjectAnswer
@@ -190,7 +190,7 @@ class Header:
     taxonomy : Taxonomy
         Today's labels and attributes.
     history : tuple of mapping
-        Every edit of the taxonomy, the oldest first, as the log has it (kind "taxonomy").
+        Every edit of the taxonomy, the oldest first: bodies of the log's events of kind "taxonomy".
     about : mapping
         Other facts about the project, such as its purpose: plain JSON.
     called : mapping
@@ -312,7 +312,7 @@ def lost_facts(header: Header, record: ItemRecord, reduced: ItemRecord | None) -
     header : Header
     record : ItemRecord
     reduced : ItemRecord or None
-        None where nothing is left of it.
+        None if the item is left out.
     """
     if reduced is None:
         return facts(header, record)

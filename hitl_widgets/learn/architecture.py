@@ -1,7 +1,7 @@
 """The architecture of a project's nets: the user's own, or a built-in one.
 
-`Architecture` makes nets with a given number of outputs, reads weights from disk into one, and wraps a net as a
-`NetPredictor` on the project's pool. It never changes: a net of another structure needs a new one (`with_net`).
+`Architecture` makes nets with a given number of outputs, reads weights from disk into a net, and wraps a net as a
+`NetPredictor` on the project's pool. An `Architecture` never changes; `with_net` makes one for another net.
 """
 
 from __future__ import annotations
@@ -56,27 +56,28 @@ class Architecture:
     pool : Pool
         The items that the nets will see.
     net : torch.nn.Module, callable or None
-        The architecture, with its first weights; it is copied. None takes the workbench's own net. A function of
-        images or of texts (`callables.CallableNet`) only predicts; the workbench's own nets learn in its place.
+        The user's net with its initial weights, which is copied; None for the workbench's own net. A function of images
+        or of texts (`callables.CallableNet`) can only predict, so the workbench's own nets are trained in its place.
     preprocess : Preprocess, callable, tokenizer or None
         Turns an item into the net's view of it; None chooses one that fits. For a function, its outputs for several
         items are stacked.
     device : str
         "auto", or what torch.device takes.
     head : str or None
-        Name of the net's last layer; None finds it by running the net. Ignored for the workbench's own nets.
+        Name of the net's last layer; by default it is found by running the net. Ignored for the workbench's own nets.
     seed : int
-        Draws the items to which a frozen backbone is fitted.
+        Seed for drawing the items to which a frozen backbone is fitted.
     notify : callable or None
         Called once with each message for the user: which preprocessing was chosen where none was passed, and that a
         net seems to end in a sigmoid.
     task : str
         The project's task; with "multilabel" each logit gives a probability of its own.
     names : callable, optional
-        Returns label_id -> name under each version of the taxonomy, today's first: a function may name its columns.
+        Returns a mapping label_id -> name for each version of the taxonomy, today's first. By these names the columns
+        of a function are found, if it names them.
     content : callable or None
-        As `Project.content`; imported predictions are only valid for the content they were made from. None asks the
-        pool each time.
+        Position -> an identifier of the item's content, such as `Project.content`: imported predictions are valid only
+        for the content that they were made from. By default the pool is asked each time.
     descriptors : callable or None
         Returns the pool's descriptors, which are the features of estimators of images.
 
@@ -155,7 +156,7 @@ class Architecture:
         return self.task == "multilabel" and self.look is not None and self.look.sigmoid
 
     def with_logits(self, net: nn.Module) -> nn.Module:
-        """A net of this build with logits as outputs, also where it ends in a sigmoid; see `outputs.Unsquashed`."""
+        """Return a net that outputs logits: the net itself or, if it ends in a sigmoid, an `outputs.Unsquashed`."""
         return Unsquashed(net) if self._squashed and not isinstance(net, Unsquashed) else net
 
     @property
@@ -222,12 +223,12 @@ class Architecture:
         return net if n_old in (None, n_labels) else with_outputs(net, n_labels, old=n_old, seed=seed, name=self.head)
 
     def frozen(self, n_labels: int, *, seed: int) -> nn.Module:
-        """A net whose last layer alone learns; the rest is fitted to items drawn at random.
+        """A net of which only the last layer is trained; the rest is fitted to items drawn at random, without labels.
 
         Raises
         ------
         BadInput
-            Where a person passed a net.
+            When the user passed a net, or the items are texts.
         """
         if self.of_texts:
             raise BadInput("start='frozen' is for images: of texts the workbench's own nets learn as a whole. Leave "

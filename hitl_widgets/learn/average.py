@@ -1,7 +1,7 @@
-"""The average of two nets, as a net of its own that is stored and explained like any other.
+"""The average of two nets, as one net that is stored and explained like any other.
 
-Its probabilities are the mean of a light model's and a small CNN's. Where both err about equally often on different
-items, their average errs less than either.
+Its probabilities are the mean of a light model's and a small CNN's. If both are about equally accurate, but wrong on
+different items, the average is more accurate than either.
 """
 
 from __future__ import annotations
@@ -105,7 +105,7 @@ def average_with_outputs(net: AverageNet, n_outputs: int, *, old: int, rows: np.
     net : AverageNet
         Each part gets a new last layer.
     n_outputs, old, rows, seed, embeddings
-        As for `last_layer.with_outputs`. The embeddings are those of the last part.
+        See `last_layer.with_outputs`. The embeddings are those of the last part.
     """
     for part in net.parts:
         with_outputs(part, n_outputs, old=old, rows=rows, seed=seed, embeddings=None if is_light_net(part)

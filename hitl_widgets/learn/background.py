@@ -1,9 +1,10 @@
 """Learning in the background: while a card is open, a light head is fitted to the answers again and again.
 
-A fit is due after `EVERY` further answers that may train (2 % more, where these are many), as many revisions, or an
-edit that changes labels or attributes. `BackgroundLearning.learn` then fits a head and adopts it if it is better than
-the adopted model (`candidate.compare_with`), and fits heads for the taxonomy's attributes (`value_learning`). The
-project's lock is held only while the answers are read. torch is loaded when it is first needed.
+A light head is a small classifier on fixed features of the items. A fit is due after `EVERY` further training answers
+(or 2 % more, if that is larger), as many revisions, or an edit that changes labels or attributes.
+`BackgroundLearning.learn` then fits a head and adopts it if it is better than the adopted model
+(`candidate.compare_with`), and fits heads for the taxonomy's attributes (`value_learning`). The project's lock is held
+only while the answers are read. torch is loaded when it is first needed.
 """
 
 from __future__ import annotations
@@ -67,7 +68,7 @@ class BackgroundLearning:
     registry : callable
         Returns the registry of models; called on the thread that learns, when it is first needed.
     notify : callable
-        Called with a sentence where learning failed, once for each reason.
+        Called with a sentence if learning failed, once for each reason.
     """
 
     def __init__(self, project: Project, registry: Callable[[], Registry], *, notify: Callable[[str], None]) -> None:
@@ -88,7 +89,7 @@ class BackgroundLearning:
 
     @property
     def state(self) -> LearningState:
-        """What it is doing; quick, on any thread."""
+        """The state of learning, such as "learning" or "failed"; quick, on any thread."""
         n_answers = self._project.queue.n_training()
         state = LearningState(self._name, n_answers, max(0, self._next_at() - n_answers), why=self._why)
         adopted = self._project.state.adopted
@@ -121,7 +122,7 @@ class BackgroundLearning:
 
     @property
     def _adoption(self) -> Event | None:
-        """The last adoption: of a model of labels or, where only values are asked, of heads for these."""
+        """The event of the last adoption: of a model of labels or, with ``task="scale"``, of heads for attributes."""
         state = self._project.state
         return state.adopted_values if self._project.task == "scale" else state.adopted
 
@@ -206,12 +207,12 @@ class BackgroundLearning:
     # -- learning
 
     def learn(self) -> str | None:
-        """Fit a head to the answers there are, and adopt it where it is better; on the calling thread.
+        """Fit a head to today's answers, and adopt it if it is better than the adopted model; on the calling thread.
 
         Returns
         -------
         str or None
-            The version that was adopted; None where none was. `state` says why.
+            The version that was adopted, or None. `state` has the reason.
 
         Notes
         -----
@@ -271,7 +272,7 @@ class BackgroundLearning:
         return self._challenge(registry, ending)
 
     def _learn_values(self, registry: Registry, ending: threading.Event, labels: _Outcome) -> _Outcome:
-        """Learn the values of attributes too, and join the outcomes of both."""
+        """Fit heads for attributes too, and combine the outcome with that for labels."""
         from .run import limit_torch_threads
         from .value_learning import learn_values
         with limit_torch_threads():
@@ -284,7 +285,7 @@ class BackgroundLearning:
                         labels.version or (version if self._project.task == "scale" else None))
 
     def _challenge(self, registry: Registry, ending: threading.Event) -> _Outcome:
-        """Fit a head, and adopt it if it is better than the model that is the adopted one when the fit is done."""
+        """Fit a head, and adopt it if it is better than the model that is adopted when the fit is done."""
         from .candidate import compare_with, fit_candidate
         from .run import limit_torch_threads
         with limit_torch_threads():

@@ -109,7 +109,7 @@ class Block:
     Attributes
     ----------
     number : int
-        Which run of 256 positions the items are from.
+        The block's number: its items have positions from 256 * number up to 256 * (number + 1).
     positions : ndarray of int
         Positions of the items in the pool.
     part : Part
@@ -135,7 +135,7 @@ class Answers:
     unreadable : dict of int to str
         Row -> why that item couldn't be computed.
     blobs : tuple of bytes
-        For saliency maps: those of each item, ready to be stored; empty for an item that failed.
+        For saliency maps: the stored form of each item's map; empty for an item that failed.
     """
 
     arrays: Mapping[str, np.ndarray] = field(default_factory=dict)
@@ -185,7 +185,7 @@ class Result:
 
 
 class SetUpError(ModelError):
-    """A worker can't do the work at all, whichever block it gets."""
+    """Raised if a worker can't compute any block, for example because it can't read the net."""
 
 
 # -- what is done with a block, here and there -----------------------------------------------------------------------
@@ -200,8 +200,8 @@ def blocks_of(positions: np.ndarray, *, draws: np.ndarray | None = None) -> list
     positions : ndarray of int
         Positions of the items in the pool.
     draws : ndarray of float, shape (n_items,), optional
-        A number for each item of the pool; blocks are sorted by that of their first item. In the pool's order when
-        None.
+        A number for each item of the pool. Blocks are sorted by the number of their first item; by default they are in
+        the pool's order.
     """
     ordered = np.unique(np.asarray(positions, np.int64))
     numbers = ordered // SIZE
@@ -211,7 +211,7 @@ def blocks_of(positions: np.ndarray, *, draws: np.ndarray | None = None) -> list
 
 
 def answers_of(predictor: NetPredictor, positions: Sequence[int], *, embed: bool) -> Answers:
-    """Probabilities of some items, and their embeddings where they are wanted and the layer is known.
+    """Compute the probabilities of some items, and their embeddings if `embed` is True and the last layer is known.
 
     Parameters
     ----------
@@ -280,13 +280,13 @@ def work_of(predictor: NetPredictor, positions: np.ndarray, folder: Path, *, wha
     Parameters
     ----------
     predictor : NetPredictor
-        Its net, preprocessing and pool are taken.
+        Has the net, its preprocessing and the pool.
     positions : ndarray of int
         Items that are about to be computed.
     folder : Path
         Where the file goes.
     what, method : str
-        As for `Work`.
+        See `Work`.
 
     Raises
     ------
@@ -461,7 +461,7 @@ def run(work: Work, block: Block, compute: Callable[[Work, Loaded, Block], Answe
     Parameters
     ----------
     work, block
-        As for `run_block`.
+        See `run_block`.
     compute : callable
         Returns the answers of a block.
     """

@@ -89,8 +89,8 @@ class CallableNet(nn.Module):
     Parameters
     ----------
     function : callable
-        Takes a list of texts, or of images as uint8 arrays (H, W) or (H, W, 3), and gives the probability of each label
-        for each: shape (n, n_labels). Or an object with `predict_proba`, as scikit-learn's pipelines have.
+        A function from a list of texts, or of images as uint8 arrays (H, W) or (H, W, 3), to the probability of each
+        label for each item: shape (n, n_labels). Or an object with `predict_proba`, such as a pipeline of scikit-learn.
     multilabel : bool
         Whether an item may have several labels, so that rows needn't sum to 1.
     kind : str
@@ -161,14 +161,14 @@ class CallableNet(nn.Module):
         Parameters
         ----------
         views : Tensor
-            Code points of texts, shape (n, n_characters); or images as `AsLoaded` gives them, shape (n, C, H, W), uint8
-            or from 0 to 1.
+            Code points of texts, shape (n, n_characters); or images, such as the output of `AsLoaded`, shape
+            (n, C, H, W), uint8 or from 0 to 1.
         """
         read: Callable[[Tensor], Any] = text_of if self.kind == "text" else image_of
         return self.logits([read(view) for view in views]).to(views.device)
 
     def logits(self, items: Iterable[Any]) -> Tensor:
-        """The logits of some texts or images; ModelError when what the function gives can't be used."""
+        """The logits of some texts or images; ModelError if the function's output can't be used."""
         probs = self.probs_of(items)
         return probs.logit(eps=1e-6) if self.multilabel else probs.clamp_min(1e-12).log()
 
@@ -178,7 +178,7 @@ class CallableNet(nn.Module):
         Raises
         ------
         ModelError
-            When the function or the preprocessing raises, or when what the function gives can't be used.
+            When the function or the preprocessing raises, or the function's output can't be used.
         """
         items = list(items)
         return self.checked(self.call(items if self.preprocess is None else self._stacked(items), len(items)),
@@ -323,7 +323,7 @@ def holds_callable(path: Path) -> bool:
 # -- the labels of columns -----------------------------------------------------------------------------------
 
 def classes_of(model: Any) -> list[Any] | None:
-    """The classes of a model's columns, as scikit-learn's classifiers have them in `classes_`; None where it has none.
+    """The classes of a model's columns, from its attribute `classes_`, as in scikit-learn; None if it has none.
 
     Parameters
     ----------

@@ -1,8 +1,8 @@
 """A light head fitted to all answers, and its comparison with the adopted model, which it may replace.
 
 `fit_candidate` makes the head (a `Candidate`, or a `SetCandidate` where an item may have several labels).
-`compare_with` compares both models on answers that neither learnt: the new one predicts out of fold, and the adopted
-one only items that, by its record, it never learnt. Hold-out and gold items aren't used.
+`compare_with` compares both models on answers from which neither learnt: the new one predicts out of fold, and only
+items that the adopted one never saw, according to its record, are used. Hold-out and gold items aren't used.
 """
 
 from __future__ import annotations
@@ -112,9 +112,9 @@ class Candidate:
         Parameters
         ----------
         probs, rows
-            As for `losses_of`.
+            See `losses_of`.
         thresholds : mapping of str to float
-            Thresholds of the model that gave the probabilities.
+            Thresholds of the model that predicted the probabilities.
         """
         return is_right(probs, self.targets[torch.from_numpy(rows)])
 
@@ -195,7 +195,7 @@ class Comparison:
 
 
 def fit_candidate(project: Project, registry: Registry) -> Candidate | str:
-    """Fit a light head to all answers that may train; returns a sentence where there is nothing to fit yet.
+    """Fit a light head to all training answers; if there are too few, return a sentence that says so.
 
     Parameters
     ----------
@@ -261,7 +261,7 @@ class _Rows:
 
 # 13 branches: there may be no model to compare with, or too few answers that are fair to both.
 def compare_with(project: Project, registry: Registry, new: Candidate, former: Event | None) -> Comparison:
-    """Whether a candidate takes the place of the adopted model.
+    """Decide whether a candidate replaces the adopted model.
 
     Parameters
     ----------
@@ -349,7 +349,7 @@ def answer_losses(probs: np.ndarray, targets: Tensor) -> np.ndarray:
     probs : ndarray, shape (n, n_labels)
         A model's probabilities.
     targets : Tensor
-        As `data.TrainingData.targets`.
+        The targets of `data.TrainingData`.
 
     Examples
     --------

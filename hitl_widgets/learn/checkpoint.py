@@ -1,8 +1,9 @@
 """Training state: progress, learning-rate schedule, checkpoints.
 
-`Schedule` counts steps and seconds and gives the learning rate; `TrainingState` holds everything the next epoch depends
-on. A `Saver` saves it to a `Checkpoint`, a file from which a killed training resumes: after the first epoch, then at
-most once a minute, and when the training ends. The file holds tensors and JSON: nothing is pickled.
+`Schedule` counts steps and seconds and computes the learning rate; `TrainingState` contains everything that the next
+epoch depends on. A `Saver` writes the state to a file, a `Checkpoint`: after the first epoch, then at most once a
+minute, and when the training ends. A training that was interrupted resumes from the file, which contains tensors and
+JSON; nothing is pickled.
 """
 
 from __future__ import annotations
@@ -39,7 +40,7 @@ SAVE_EVERY_S = 60.0
 
 
 class Schedule:
-    """Progress of a training by steps, and by time when there is a budget; and the learning rate that follows from it.
+    """Progress of a training, by steps or by time if there is a budget, and the learning rate at each step.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ class Schedule:
     step : int
         Number of batches done.
     reserve_s : float
-        Seconds of the budget that are kept for what follows the last batch.
+        Seconds of the budget that are reserved for work after the last batch, such as validation.
     """
 
     def __init__(self, n_steps: int, budget_s: float | None = None, *, max_lr: float = 1.0) -> None:
@@ -84,8 +85,8 @@ class Schedule:
         Parameters
         ----------
         scale : float
-            These weights' rate as a share of the last layer's. Where it is below 1, the rate returned is 0 for the
-            first part of the training (`HEAD_FIRST`), in which only the last layer learns.
+            The learning rate of a group of weights, as a share of the last layer's. If it is below 1, 0 is returned for
+            the first part of the training (`HEAD_FIRST`), in which only the last layer is trained.
         """
         return 0.0 if scale < 1 and self.progress < HEAD_FIRST else self.max_lr * (scale * one_cycle(self.progress))
 

@@ -1,9 +1,9 @@
 """The choice among the workbench's own nets: the light model, the small CNN, or the average of both.
 
 `train_and_choose` trains a light model and a small CNN on the same answers, and compares them on answers that neither
-was trained on. The average is the default, for texts the light model, whose contributions are exact: another net is
-taken only if its loss is lower by more than chance explains. With few answers to compare on, taking the lowest loss
-instead cost twice as much accuracy (docs/benchmarks.md). The hold-out isn't used.
+was trained on. For images the average is the default; for texts it is the light model, because its contributions are
+exact. Another net is chosen only if its loss is lower by more than chance explains. When there are few answers to
+compare on, always choosing the lowest loss cost twice as much accuracy (docs/benchmarks.md). The hold-out isn't used.
 """
 
 from __future__ import annotations
@@ -96,14 +96,15 @@ def train_and_choose(cnn: nn.Module, source: Descriptors | TextPrior | LightRows
                      device: str = "auto") -> tuple[Trained, str]:
     """Train a light model and a small CNN on the same answers, and take the one that errs less, or their average.
 
-    They are compared on the items that validate. Where too few do, each half of the items is predicted by nets that
-    were trained on the other half, the CNN with fewer steps; then the one with the lowest loss is taken, and the CNN
-    is trained on all items only if it is needed.
+    They are compared on the validation items. If there are too few, the items are divided into halves, and each half is
+    predicted by nets that were trained on the other half, the CNN with fewer steps. The net with the lowest loss is
+    taken then, and the CNN is trained on all items only if it is needed.
 
     Parameters
     ----------
     cnn : nn.Module
-        The net to start from. It must not have learnt from the items that validate; where too few do, from any.
+        The net to start from. It must not have been trained on the validation items or, if there are too few of them,
+        on any item.
     source : Descriptors, TextPrior, DescriptorRows or TextRows
         The inputs of the light model.
     data : TrainingData
@@ -111,7 +112,7 @@ def train_and_choose(cnn: nn.Module, source: Descriptors | TextPrior | LightRows
     n_labels : int
         Number of outputs.
     options : TrainingOptions, optional
-        As for `train.train`; the budget is that of all the trainings together.
+        See `train.train`; the budget is that of all the trainings together.
     checkpoint : Checkpoint, optional
         Checkpoint of the CNN's training, as for `train.train`.
     progress : ShowTraining
@@ -121,7 +122,7 @@ def train_and_choose(cnn: nn.Module, source: Descriptors | TextPrior | LightRows
     title : str
         Title of the bars; the net's name is added.
     device : str
-        As for `train.train`.
+        See `train.train`.
 
     Returns
     -------
@@ -191,7 +192,7 @@ def _compare(light: Tensor, cnn: Tensor, targets: Tensor, *, by_chance: bool, ob
 
 
 def _compare_sets(light: Tensor, cnn: Tensor, on: Tensor, *, by_chance: bool, in_doubt: str) -> Compared:
-    """As `_compare`, where an item may have several labels: the mean losses of the known labels."""
+    """`_compare` for items that may have several labels: the mean losses of the known labels."""
     average = average_set_logits(torch.stack([light, cnn]))
     _, truth, weights = known_of(on, torch.ones(len(on)))
     least = torch.tensor(LEAST).logit()
@@ -210,7 +211,7 @@ def _compared(losses: dict[str, Tensor], *, by_chance: bool, in_doubt: str) -> C
 
 def _on_validation(trained: Trained, lights: LightRows, data: TrainingData, seen: Any, n_labels: int,
                    options: TrainingOptions, *, rows: np.ndarray) -> Compared:
-    """Compare on the items that validate; the light model is fitted to the others alone."""
+    """Compare the nets on the validation items; the light model is fitted to the other items only."""
     split = split_data(data, seed=options.seed)
     training, validating = np.intersect1d(split.training, rows), split.validating
     if data.validation is None:
@@ -241,18 +242,18 @@ def _on_validation(trained: Trained, lights: LightRows, data: TrainingData, seen
 
 def _calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | None, beside: tuple[Tensor, Tensor],
                       shares: np.ndarray | None) -> Tensor:
-    """Logits of the items that validated, calibrated out of fold: each fold by what was fitted to the others.
+    """Logits of the validation items, calibrated out of fold: the calibration of each fold is fitted to the others.
 
     The CNN's own temperature and bias were fitted to all of these items, which would favour it.
 
     Parameters
     ----------
     logits, targets : Tensor
-        Logits before the temperature, and targets, of the items that validated.
+        Logits before the temperature, and targets, of the validation items.
     draws : ndarray, optional
-        As for `light.out_of_fold_logits`; no items are grouped when None.
+        See `light.out_of_fold_logits`; no items are grouped when None.
     beside : tuple of Tensor
-        Logits and targets of items that trained.
+        Logits and targets of training items.
     shares : ndarray, optional
         Class priors: the labels' shares in the pool.
     """
@@ -271,7 +272,7 @@ def _calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | No
 
 def _sets_calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray | None, beside: tuple[Tensor, Tensor],
                            former: Adjustment, shares: np.ndarray | None) -> Tensor:
-    """As `_calibrated_apart`, where an item may have several labels; `former` is the adjustment in the logits."""
+    """`_calibrated_apart` for items that may have several labels; `former` is the adjustment in the logits."""
     raw, learnt, apart = former.undone(logits), former.undone(beside[0]), torch.empty_like(logits)
     fold = folds(np.zeros(len(targets), np.int64), np.arange(len(targets)) if draws is None else draws)
     for number in np.unique(fold):
@@ -284,7 +285,7 @@ def _sets_calibrated_apart(logits: Tensor, targets: Tensor, *, draws: np.ndarray
 def _by_halves(cnn: nn.Module, lights: LightRows, data: TrainingData, seen: Any, n_labels: int,
                options: TrainingOptions, *, rows: np.ndarray, device: str,
                advance: Callable[..., object]) -> Compared | None:
-    """Compare on all items, each predicted by nets that learnt from the other half; NaN with too few labels.
+    """Compare the nets on all items, each predicted by nets trained on the other half; NaN with too few labels.
 
     Items of a group are in one half. None after an interrupt.
     """

@@ -33,7 +33,7 @@ N_STEPS = 12
 
 
 class LastLayer:
-    """The last layer of a net, whose bias shifts and whose scale multiplies the logits.
+    """The last layer of a net, by whose weights the logits can be shifted and scaled.
 
     Parameters
     ----------
@@ -51,7 +51,7 @@ class LastLayer:
 
     @classmethod
     def of(cls, net: nn.Module, views: Batch, *, name: str | None = None, of_sets: bool = False) -> LastLayer | None:
-        """The last layer of a net; None where it isn't found, has no bias, is frozen, or isn't what gives the logits.
+        """The last layer of a net; None if it isn't found, has no bias, is frozen, or doesn't compute the logits.
 
         Parameters
         ----------
@@ -141,7 +141,7 @@ def label_rows(targets: Tensor, n_labels: int, among: Tensor | None = None) -> T
     Parameters
     ----------
     targets : Tensor
-        As `data.TrainingData.targets`.
+        The targets of `data.TrainingData`.
     n_labels : int
         Number of the net's outputs.
     among : Tensor, optional
@@ -176,7 +176,7 @@ def logit_shift(targets: Tensor, weights: Tensor, n_labels: int, shares: np.ndar
     n_labels : int
         Number of the net's outputs.
     shares : ndarray, shape (n_labels,), optional
-        Class priors: the labels' shares in the pool; those of the targets when None.
+        Class priors: the labels' shares in the pool. By default the labels' shares in the targets.
 
     References
     ----------
@@ -205,7 +205,7 @@ def share_ratio(shares: np.ndarray, targets: Tensor, n_labels: int, among: Tenso
     n_labels : int
         Number of the net's outputs.
     among : Tensor, optional
-        As for `label_rows`.
+        See `label_rows`.
     """
     answered = _smoothed(label_rows(targets, n_labels, among).sum(dim=0), len(targets))
     return (_smoothed(torch.from_numpy(np.asarray(shares, np.float64)), len(targets)) / answered).log().float()
@@ -218,7 +218,7 @@ def _smoothed(shares: Tensor, n_items: int) -> Tensor:
 
 def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_targets: Tensor,
                     among: Tensor | None = None) -> tuple[float, Tensor]:
-    """Fit a temperature and a bias to some items' answers; the temperature stays near 1 where there are few.
+    """Fit a temperature and a bias to some items' answers. With few items the temperature stays near 1.
 
     For each temperature the bias makes the labels' mean probabilities over all items equal to their shares among them:
     a temperature alone would shift these means, those of rare labels most.
@@ -226,11 +226,11 @@ def fit_temperature(logits: Tensor, targets: Tensor, all_logits: Tensor, all_tar
     Parameters
     ----------
     logits : Tensor, shape (n, n_labels)
-        Logits of items that didn't train.
+        Logits of items that the net wasn't trained on.
     targets : Tensor
         Their targets, as in `data.TrainingData`.
     all_logits, all_targets : Tensor
-        Logits and targets of items that trained and of items that didn't, drawn alike.
+        Logits and targets of training items and other items, drawn in the same way.
     among : Tensor, optional
         Targets of all the items from which these were drawn, as for `label_rows`.
 

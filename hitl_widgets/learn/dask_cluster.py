@@ -1,7 +1,7 @@
 """Blocks on the workers of a Dask cluster: sent a few at a time, and sent again where one failed.
 
-`checked` says whether a client can be used; `results` sends blocks and gives their answers as they come. No other
-module imports Dask, and this one only when there is a client.
+`checked` checks whether a client can be used; `results` sends blocks and yields their answers as they come. No other
+module imports Dask, and this module is imported only if there is a client.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ INSTALL = 'pip install "hitl_widgets[scale]"'
 
 
 def checked(client: Any) -> Any:
-    """The client, if work may be sent by it.
+    """Return the client, if it can be used to send work.
 
     Parameters
     ----------
@@ -78,7 +78,7 @@ def _is_private(address: str) -> bool:
 
 def results(client: Any, function: Callable[[Work, Block], Result], work: Work, blocks: Iterable[Block], *,
             budget_s: float | None = None) -> Iterator[tuple[Block, Answers | None]]:
-    """The answers of blocks in the order in which they come; None for a block on which the net failed.
+    """Yield each block with its answers, as they come; with None if the net failed on the block.
 
     When the caller stops, as on an interrupt, the blocks in flight are cancelled.
 

@@ -1,7 +1,7 @@
 """Training data: labelled items as a torch Dataset, the validation split, balanced batches, augmentation.
 
-`LabelledImages` is what `Workbench.training_set` returns, `TrainingData` what `train` takes. The functions are the data
-steps of `train`; each can be used in a loop of your own.
+`Workbench.training_set` returns a `LabelledImages`; `TrainingData` is the input of `train`. The functions are the data
+steps of `train`; each can be used in a training loop of your own.
 """
 
 from __future__ import annotations
@@ -61,7 +61,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
     kept : KeptViews, optional
         Views that were kept before, under the same preprocessing.
     objective : Objective
-        As for `TrainingData`.
+        See `TrainingData`.
 
     Attributes
     ----------
@@ -78,7 +78,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
         The views alone: `images[i]` has shape (C, h, w); it is read when it is first asked for, and then kept in a
         temporary file. The view of a text is a tensor, or a mapping of tensors.
     draws : ndarray of float64, shape (n_items,)
-        A number in [0, 1) for each item, as `pool_draws` gives it; it decides which items validate.
+        A number in [0, 1) for each item, from `pool_draws`; it decides which items are used for validation.
 
     Raises
     ------
@@ -176,7 +176,7 @@ class LabelledImages(Dataset["tuple[Tensor, int | Tensor, float | Tensor]"]):
                f"{self.item_ids[first]!r}: {reason.rstrip('.')}."
 
     def training_data(self, rationales: Rationales | None = None) -> TrainingData:
-        """The items as `train` takes them.
+        """Convert the set to a `TrainingData`, the input of `train`.
 
         Parameters
         ----------
@@ -206,8 +206,8 @@ def item_draws(item_ids: Iterable[str]) -> np.ndarray:
 def pool_draws(pool: Images, positions: Sequence[int] | np.ndarray) -> np.ndarray:
     """A number in [0, 1) for each of some items, float64: a hash of the item's id, or of its text.
 
-    Texts that differ only in case and white space have the same number, so that none of them validates, or calibrates,
-    a net that learnt another.
+    Texts that differ only in case and white space have the same number, so that none of them is used to validate or
+    calibrate a net that was trained on another of them.
 
     Parameters
     ----------
@@ -244,12 +244,12 @@ class TrainingData:
         The candidate labels, such as `LabelledImages.candidates`. Where a row has more than one, the target isn't read,
         and the loss is that of the sum of their probabilities.
     draws : array_like, shape (n,), optional
-        Numbers in [0, 1) that belong to the images, such as `LabelledImages.draws`: the images with numbers below 0.15
-        validate. With them, an item that validated once never trains later. Drawn at random when None.
+        A number in [0, 1) for each image, such as `LabelledImages.draws`. Images with numbers below 0.15 are the
+        validation set, so that an item that was in it once is never used for training later. Random when None.
     validation : tuple of (images, targets), optional
-        What to validate on; when None, 15 % of the images are split off if that makes 10 or more.
+        The validation set; when None, 15 % of the images are split off if that makes 10 or more.
     rationales : Rationales, optional
-        Regions on some of the images that should not, or should, have counted.
+        Regions of some images that people marked as wrong (the net shouldn't use them) or missing (it should).
     shares : array_like, shape (n_labels,), optional
         Class priors: the labels' shares in the pool that the net will predict; those of the targets when None.
     objective : Objective
@@ -317,7 +317,7 @@ class SplitData:
     readable : ndarray of bool
         Which images can be read.
     objective : Objective
-        As in `TrainingData`.
+        See `TrainingData`.
     """
 
     images: Tensor | Sequence[Tensor]
@@ -331,12 +331,12 @@ class SplitData:
 
 
 def split_data(data: TrainingData, *, seed: int) -> SplitData:
-    """Read the images, and split them into those that train and those that validate.
+    """Read the images, and split them into training and validation images.
 
     Parameters
     ----------
     data : TrainingData
-        Marked images always train.
+        Images with marked regions are always training images.
     seed : int
         Seed of the split, where the images have no draws.
 
@@ -364,19 +364,19 @@ def split_data(data: TrainingData, *, seed: int) -> SplitData:
 
 def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None, seed: int = 0,
                      groups: Tensor | None = None) -> tuple[np.ndarray, np.ndarray]:
-    """Rows to train on, and rows to validate on, whose draws lie below the share.
+    """Split rows into training rows and validation rows, whose draws lie below the share.
 
-    With draws that belong to the items, an item that validated once never trains later, whatever answers are added.
-    Otherwise a net that memorised it would look better than it is, and training it further would make it worse.
+    With fixed draws for each item, a validation item is never used for training later, whatever answers are added.
+    Otherwise the validation loss of a net that has memorised the item would be too low.
 
     Parameters
     ----------
     targets : Tensor
         As `TrainingData.targets`.
     share : float
-        Share of the rows that validate, from 0 to 1. If that makes fewer than 10 in all, none does.
+        Share of validation rows, from 0 to 1. If that makes fewer than 10 rows, there are none.
     draws : array_like, shape (n,), optional
-        Numbers in [0, 1), one a row. When None they are drawn by `seed`, and this share of each group validates.
+        Numbers in [0, 1), one for each row. When None, they are drawn by `seed`, stratified by group.
     seed : int
         Seed of the draws.
     groups : Tensor of int64, shape (n,), optional
@@ -399,7 +399,7 @@ def split_validation(targets: Tensor, *, share: float = 0.15, draws: Any = None,
 
 
 def balanced_order(targets: Tensor, n_draws: int, generator: torch.Generator) -> np.ndarray:
-    """Rows in the order in which to train on them, each label equally often, up to a limit for rare labels.
+    """Draw rows to train on, in order, so that each label occurs equally often, up to a limit for rare labels.
 
     All rows of a label come before one is repeated, each time in a new order. Those of a rare label come at most 10
     times as often as in uniform draws from the exact answers; the other labels share the rest. Partial answers with the
@@ -474,7 +474,7 @@ def make_batches(images: Tensor | Sequence[Tensor], targets: Tensor, weights: Te
 
 # 19 branches: one pass over the views, which may be read from disk; an odd shape is only known once all were seen.
 def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Tensor], np.ndarray]:
-    """The views as one tensor if they take less than 256 MB, else as they are; and which of them can be used.
+    """Load the views as one tensor if they take less than 256 MB, else return them as they are; and a usable mask.
 
     Views that can't be read, or whose shape isn't that of most, can't be used. Texts may differ in length, and are kept
     one by one.
@@ -518,7 +518,7 @@ def load_views(images: Tensor | Sequence[Tensor]) -> tuple[Tensor | Sequence[Ten
 
 
 def _load_texts(images: Views | TextViews) -> tuple[Sequence[Any], np.ndarray]:
-    """The views of texts, in memory where they take less than 256 MB; and which of them can be used."""
+    """The views of texts, in memory if they take less than 256 MB; and a mask of those that can be used."""
     assert images.of_texts is not None
     kept: list[Any] | None = []
     usable, n_bytes = np.zeros(len(images), bool), 0
@@ -570,9 +570,9 @@ def check_labels(targets: Tensor, objective: Objective = ONE_LABEL) -> None:
     Parameters
     ----------
     targets : Tensor
-        As `TrainingData.targets`, of the images that train.
+        The targets of the training images; see `TrainingData`.
     objective : Objective
-        As in `TrainingData`.
+        See `TrainingData`.
     """
     if not len(targets):
         raise BadInput("there is no item to learn from: label some first, with images that can be read.")

@@ -277,7 +277,7 @@ class DescriptorNet(Descriptors):
         return self._with_tones(self._of_components(_resized(views, self.form.size)), views)
 
     def rows_of(self, views: Sequence[Tensor]) -> Tensor:
-        """Descriptors of views that may be of several sizes, as `forward`."""
+        """Descriptors of views that may be of several sizes: float32, shape (n, n_features)."""
         return self._with_tones(self._of_components(self.resized(views)), views)
 
     def _of_components(self, views: Tensor) -> Tensor:
@@ -308,7 +308,7 @@ class DescriptorNet(Descriptors):
         return torch.stack([resized(view, self.form) for view in views])
 
     def block(self, name: str, views: Tensor) -> Tensor:
-        """The features that are reduced to components, shape (n, width of the block).
+        """Compute the features that are reduced to components, shape (n, width of the block).
 
         Parameters
         ----------

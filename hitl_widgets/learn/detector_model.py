@@ -77,14 +77,14 @@ class DetectorModel:
         Parameters
         ----------
         items : Pool, folder, paths, uint8 arrays, PIL images, or DataFrame; or a list of texts
-            As for `Pool.from_images` or `Pool.from_texts`.
+            Whatever `Pool.from_images` or `Pool.from_texts` accepts.
 
         Returns
         -------
         DataFrame
             item_id, kind, label, x0, y0, x1, y1, points, score; for spans, also start, end and quote. Every object with
-            a score of .01 or more; `thresholds` says which are proposed. An item that can't be read gives none, and a
-            warning.
+            a score of .01 or more; `thresholds` says which are proposed. An item that can't be read has no rows, and a
+            warning is issued.
 
         Raises
         ------

@@ -276,7 +276,7 @@ def recipe_of(estimator: Estimator, *, seed: int) -> str:
     ----------
     estimator : Estimator
     seed : int
-        As for `fresh_copy`.
+        See `fresh_copy`.
     """
     model = fresh_copy(estimator.model, seed=seed)
     parameters = sorted(model.get_params(deep=True).items()) if hasattr(model, "get_params") else []

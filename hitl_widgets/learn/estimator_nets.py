@@ -1,6 +1,7 @@
-"""Estimators as nets: their probabilities for a pool, which are stored, and the estimator itself, which never is.
+"""Estimators as nets: the probabilities for a pool are stored, the estimator itself never is.
 
-`tabled` makes an `EstimatorNet`, whose weights are an `imported.ImportedNet`'s; `EstimatorPredictor` predicts with it.
+`tabled` makes an `EstimatorNet` with a table of the probabilities for a pool (an `imported.ImportedNet`), which is
+saved as its weights; `EstimatorPredictor` predicts with it.
 """
 
 from __future__ import annotations
@@ -41,10 +42,10 @@ ALIKE = 1e-4
 
 
 class EstimatorNet(CallableNet):
-    """An estimator as a net, with its probabilities for the items of a pool where these are stored.
+    """An estimator as a net, with a table of its probabilities for the items of a pool if they are stored.
 
-    Its weights are those of the `imported.ImportedNet` of these probabilities: both have the same version, and the
-    stored file can be read without the estimator. Without a table they are a fingerprint of its outputs for some items.
+    Its weights are the table's: both have the same version, and the stored file can be read without the estimator.
+    Without a table, the weights are a fingerprint of the estimator's outputs for some items.
 
     Parameters
     ----------
@@ -94,7 +95,7 @@ class EstimatorNet(CallableNet):
         return None
 
     def forward(self, views: Tensor) -> Tensor:
-        """Logits of a batch of views, as `CallableNet.forward`."""
+        """Logits of a batch of views: float32, shape (n, n_labels)."""
         read: Callable[[Tensor], Any] = text_of if self.kind == "text" else image_of
         return self.logits([read(view) for view in views]).to(views.device)
 
@@ -122,7 +123,7 @@ class EstimatorPredictor(NetPredictor):
     label_ids : sequence of str
         The label of each column.
     content : callable
-        As for `imported.ImportedPredictor`.
+        See `imported.ImportedPredictor`.
     """
 
     # There is no torch net to inspect, so the parent's `__init__` isn't called.
@@ -199,7 +200,7 @@ def predict_live(estimator: Estimator, pool: Images, positions: np.ndarray, *, n
     Raises
     ------
     ModelError
-        If it raises on every item, or gives anything but a probability for each label.
+        If the estimator raises on every item, or returns anything but a probability for each label.
     """
     probs = np.full((len(positions), n_labels), np.nan, np.float32)
     with bars(len(positions), title=title) as advance:
@@ -256,7 +257,7 @@ def _takes_any(estimator: Estimator, pool: Images) -> bool:
 
 def tabled(estimator: Estimator, pool: Pool, label_ids: Sequence[str], *, content: Content,
            bars: Bars = no_bars) -> EstimatorNet:
-    """An estimator as a net, with its probabilities for the pool: all of them, unless the pool is too large for that.
+    """Make a net from an estimator, with its probabilities for all items of the pool unless the pool is too large.
 
     Parameters
     ----------
@@ -266,14 +267,14 @@ def tabled(estimator: Estimator, pool: Pool, label_ids: Sequence[str], *, conten
         The items.
     label_ids : sequence of str
     content : callable
-        As for `imported.net_of`.
+        See `imported.net_of`.
     bars : Bars
         Shows how many items are done.
 
     Raises
     ------
     ModelError
-        As `predict_live`.
+        See `predict_live`.
     """
     unreadable: dict[int, str] = {}
     if len(pool) > MOST_STORED or is_remote(pool):  # nobody asked for all of a remote pool
@@ -297,7 +298,7 @@ def is_of(table: ImportedNet, estimator: Estimator, pool: Pool, label_ids: Seque
     estimator : Estimator
         Fitted, with its columns in the order of the labels.
     pool, label_ids, content
-        As for `tabled`.
+        See `tabled`.
     """
     held = ImportedPredictor(table, pool, label_ids, content=content, multilabel=estimator.multilabel)
     some = sample_positions(pool, n=N_COMPARED)

@@ -41,11 +41,11 @@ def is_estimator(model: Any) -> bool:
 
 
 class Unusable(ModelError):
-    """An estimator's output can't be used, whatever the item."""
+    """Raised if an estimator's output has the wrong form for every item, such as a wrong number of columns."""
 
 
 class NotFitted(Unusable):
-    """An estimator was called before it was fitted."""
+    """Raised if an estimator is called before it was fitted."""
 
 
 class Rows(NamedTuple):
@@ -223,7 +223,7 @@ class Estimator:
                              f"Wrap a classifier in {CALIBRATED}(...), fit that, and pass it.")
 
     def own_lock(self) -> Estimator:
-        """The same estimator with a new lock, for another object."""
+        """Return the same estimator with a lock of its own, for a copy of the object."""
         return replace(self, lock=threading.RLock())
 
     def own_copy(self) -> Estimator:
@@ -240,7 +240,7 @@ class Estimator:
         ----------
         label_ids : sequence of str
         names : iterable of mapping of str to str
-            As for `callables.column_order`.
+            See `callables.column_order`.
 
         Raises
         ------
@@ -322,7 +322,7 @@ class Estimator:
         return ordered
 
     def _of_each_label(self, output: Sequence[Any]) -> np.ndarray:
-        """The probability that each label is on, from an array (n, 2) for each, as MultiOutputClassifier gives them."""
+        """The probability that each label is on, from an array (n, 2) for each, as in MultiOutputClassifier."""
         classes = getattr(self.model, "classes_", None)
         columns = []
         for place, probs in enumerate(output):

@@ -39,7 +39,7 @@ class Feedback:
     rationales : Rationales
         The regions on the net's views, by rows of the training set, and wrong regions of unlabelled items.
     regions : list
-        item_id and regions of each marked item, as the log has them.
+        item_id and regions of each marked item, as stored in the log.
     views : Tensor, shape (n, C, h, w)
         The items with a wrong region, up to 200.
     wrong : Tensor of bool, shape (n, h, w)
@@ -133,7 +133,7 @@ def _stacked(views: Iterable[Tensor], *, like: Tensor) -> Tensor:
 
 
 def _as_logged(decisions: list[Decision]) -> list[list[Any]]:
-    """Wrong and missing region of each decision, as the log has them."""
+    """Wrong and missing region of each decision, as stored in the log."""
     return [[None if region is None else region.to_dict() for region in (decision.wrong, decision.missing)]
             for decision in sorted(decisions, key=lambda decision: decision.annotator)]
 

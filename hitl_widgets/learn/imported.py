@@ -62,7 +62,7 @@ def refuse_without_net(predictor: NetPredictor) -> None:
 
 
 class ImportedNet(nn.Module):
-    """Probabilities of items, stored as the buffers of a module. `weights_version` is a hash of them, as for a net.
+    """Probabilities of items, stored as the buffers of a module, so that `weights_version` is a hash of them.
 
     Parameters
     ----------
@@ -126,7 +126,8 @@ def net_of(pool: Pool, positions: Sequence[int] | np.ndarray, probs: np.ndarray,
     label_ids : sequence of str
         The label of each column.
     content : callable
-        As `Project.content`. An item whose content changes later has no prediction any more.
+        Position -> an identifier of the item's content; see `Project.content`. An item whose content changes later has
+        no prediction any more.
 
     Returns
     -------
@@ -206,7 +207,7 @@ class ImportedPredictor(NetPredictor):
     label_ids : sequence of str
         The label of each column.
     content : callable
-        As for `net_of`.
+        See `net_of`.
     multilabel : bool
         Whether an item may have several labels.
 

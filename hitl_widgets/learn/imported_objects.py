@@ -28,7 +28,7 @@ TENSORS = {"items": torch.int64, "contents": torch.int64, "labels": torch.int64,
 
 
 class ImportedObjects(nn.Module):
-    """Objects of items, kept as a net's weights are: its `weights_version` is their content hash.
+    """Objects of items, stored as the buffers of a module, so that `weights_version` is a hash of them.
 
     Parameters
     ----------
@@ -65,7 +65,7 @@ class ImportedObjects(nn.Module):
         return ImportedObjects(**{name: getattr(self, name) for name in TENSORS})  # shared: nothing changes them
 
     def forward(self, *views: Any, **named: Any) -> Tensor:
-        """Raise ModelError: it only has objects by the items' ids."""
+        """Raise ModelError: objects are looked up by item id, and can't be computed from views."""
         raise no_net("search another item")
 
     def candidates(self, row: int) -> list[Candidate]:
@@ -91,7 +91,7 @@ class ImportedDetector:
     kind : "box", "polygon", "point" or "span"
         What the objects are.
     content : callable
-        As for `imported.net_of`.
+        See `imported.net_of`.
     """
 
     def __init__(self, net: ImportedObjects, pool: Pool, kind: KindOfShape, *, content: Content) -> None:
@@ -99,7 +99,7 @@ class ImportedDetector:
         self._rows = rows_of_items(net.items, pool.ids)
 
     def predict(self, items: Sequence[Any]) -> Sequence[Mapping[str, Any]]:
-        """Raise ModelError: it doesn't look at items."""
+        """Raise ModelError: objects are looked up by item id, and can't be found in other images or texts."""
         raise no_net("search another item")
 
     def candidates(self, position: int) -> list[Candidate]:
@@ -114,7 +114,7 @@ class ImportedDetector:
 
 def objects_net_of(pool: Pool, found: Mapping[int, Sequence[Candidate]], label_ids: Sequence[str], *,
                    content: Content) -> ImportedObjects:
-    """The objects of some items of a pool as a net, for `ObjectRegistry.add_objects`.
+    """Make an `ImportedObjects` from the objects of some items of a pool, for `ObjectRegistry.add_objects`.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ def objects_net_of(pool: Pool, found: Mapping[int, Sequence[Candidate]], label_i
         Position -> its objects in any order, whose labels are indices in `label_ids`.
     label_ids : sequence of str
     content : callable
-        As for `imported.net_of`.
+        See `imported.net_of`.
     """
     positions = np.array(sorted(found), np.int64)
     items = checksums(str(item_id) for item_id in pool.ids[positions])

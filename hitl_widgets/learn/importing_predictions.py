@@ -40,7 +40,7 @@ def import_predictions(project: Project, registry: Registry, table: Any, *, name
     name : str
         The model's name.
     adopt, partial : bool
-        As for `Workbench.import_predictions`.
+        See `Workbench.import_predictions`.
     bars : Bars
         Progress bar for reading the items. They have to be read because each prediction is stored with a hash of its
         item's content.

@@ -35,7 +35,7 @@ def import_objects(project: Project, registry: ObjectRegistry, table: Any, *, na
     registry : ObjectRegistry
         The registry of detectors.
     table : DataFrame
-        A row for each object; a row without coordinates says that nothing was found in its item.
+        A row for each object; a row without coordinates means that nothing was found in its item.
     name : str
         The model's name.
     adopt : bool

@@ -41,7 +41,7 @@ AT_ONCE = 256
 
 @dataclass(frozen=True)
 class Adopted:
-    """The adopted model, with the files that hold its predictions.
+    """The adopted model, with the files that its predictions are stored in.
 
     Attributes
     ----------
@@ -52,8 +52,8 @@ class Adopted:
     embeddings : Embeddings or None
         Stored inputs of its last layer; None where that layer isn't known, and for a light model.
     descriptors : PoolDescriptors or None
-        Descriptors that serve as embeddings: those that the head of a light model reads, and those of the pool for a
-        function, or for texts where the last layer isn't known.
+        Descriptors that are used as embeddings: the inputs of a light model's head; the pool's descriptors for a
+        function, and for texts if the last layer isn't known.
     by_rows : bool
         Whether its last layer reads these descriptors.
     """
@@ -136,7 +136,7 @@ class Inference:
         predictor : NetPredictor
             The model.
         thresholds : mapping of str to float, optional
-            As `Ranking.thresholds`.
+            Label_id -> threshold; see `Ranking.thresholds`.
         """
         descriptors = self._descriptors_of(predictor)  # not under the lock: files are read
         with self._lock:
@@ -177,9 +177,9 @@ class Inference:
 
     def ask_in_blocks(self, positions: np.ndarray, *, client: Any = None, budget_s: float | None = None,
                       bars: Bars = no_bars) -> tuple[NetPredictor, Ranking]:
-        """As `ask`, block by block: in this process, or with a client on the workers of a cluster.
+        """Predict missing items like `ask`, block by block: in this process, or on the workers of a cluster.
 
-        Predictions are kept, also when this is interrupted.
+        Predictions are stored after each block, so that an interrupted call loses only one.
 
         Parameters
         ----------
@@ -195,7 +195,7 @@ class Inference:
         Returns
         -------
         NetPredictor, Ranking
-            The model that predicted, and its ranking: another model may have been adopted meanwhile.
+            The model that predicted, and its ranking. Another model may have been adopted in the meantime.
 
         Raises
         ------
@@ -231,7 +231,7 @@ class Inference:
     def _computed(self, runs: Sequence[tuple[int, np.ndarray]], work: Callable[[], Work], client: Any,
                   budget_s: float | None, here: Callable[[np.ndarray], Answers]
                   ) -> Iterator[tuple[np.ndarray, Answers]]:
-        """The answers of blocks, computed here or on a cluster; a block on which a worker's net fails is tried here."""
+        """Yield the results of blocks, computed here or on a cluster; blocks that fail on a worker are tried here."""
         if client is None or not runs:
             for place, (_, some) in enumerate(runs):
                 for _, soon in runs[place:place + 2]:  # the connections aren't idle between two blocks
@@ -338,7 +338,7 @@ class Inference:
         Parameters
         ----------
         positions : sequence of int or None
-            Positions of the items in the pool; None for all items, of which only the stored embeddings are given.
+            Positions of the items in the pool; None for all items, with only those embeddings that are stored.
 
         Returns
         -------
@@ -378,14 +378,14 @@ class Inference:
 
     def embeddings_in_blocks(self, positions: np.ndarray | None, *, client: Any = None,
                              bars: Bars = no_bars) -> np.ndarray:
-        """As `embeddings`, with all missing ones computed block by block and stored, however large they are.
+        """Embeddings of some or all items; missing ones are computed block by block and stored, however large they are.
 
         Parameters
         ----------
         positions : ndarray of int, shape (n,), or None
             Positions of the items in the pool; None for all of them.
         client, bars
-            As for `ask_in_blocks`.
+            See `ask_in_blocks`.
 
         Returns
         -------
@@ -453,9 +453,9 @@ class Inference:
     def features(self, positions: Sequence[int] | np.ndarray) -> np.ndarray:
         """Feature vectors of some items, for clustering and for small classifiers.
 
-        The model's embedding, if there is one, with the components of the pixels and of their edges
-        (`hitl_widgets.items.features`), or for texts with the pool's descriptors. Where descriptors serve as embeddings
-        (`Adopted.descriptors`), these alone.
+        A row consists of the model's embedding, if there is one, and the principal components of the pixels and of
+        their edges (`hitl_widgets.items.features`); for texts, of the embedding and the pool's descriptors. If
+        descriptors are used as embeddings (`Adopted.descriptors`), it consists of these alone.
 
         Returns
         -------
@@ -491,7 +491,9 @@ class Inference:
         return self._pixels[edges].of(positions)
 
     def parts(self, label_id: str, predictor: NetPredictor) -> tuple[str, ...]:
-        """The labels of a model that make up one of today's labels; none where today has no such label.
+        """The labels of the model that were merged into one of today's labels, or that label itself.
+
+        The result is empty if there is no such label today.
 
         Raises
         ------
@@ -527,12 +529,12 @@ class Inference:
 
 
 def _by_rows(predictor: NetPredictor, descriptors: PoolDescriptors, positions: np.ndarray) -> np.ndarray:
-    """Probabilities of some items by the head of a light model, as `NetPredictor.predict` gives them."""
+    """Probabilities of some items by the head of a light model, from the pool's descriptors."""
     return _by_head(predictor, descriptors.of(positions), positions)
 
 
 def _by_head(predictor: NetPredictor, rows: np.ndarray, positions: np.ndarray) -> np.ndarray:
-    """As `_by_rows`, from descriptors that were computed already."""
+    """Probabilities of some items by the head of a light model, from descriptors that were computed already."""
     with predictor.lock, torch.no_grad():
         assert isinstance(predictor.net, torch.nn.Sequential)
         logits = predictor.net[1](torch.from_numpy(rows).to(predictor.device))

@@ -1,7 +1,7 @@
 """Calibration where items may have several labels: each label's scale, bias and threshold.
 
-`fit_calibration` fits scales and biases to logits of items that didn't train, `adjust_sets` computes the adjustment of
-a trained net, and `label_shares` estimates how frequent labels are.
+`fit_calibration` fits scales and biases to logits of items that the net wasn't trained on, `adjust_sets` computes the
+adjustment of a trained net, and `label_shares` estimates how frequent labels are.
 """
 
 from __future__ import annotations
@@ -53,30 +53,31 @@ class Adjustment:
         return (logits - self.biases) / self.scales
 
     def unchanged(self, logits: Tensor, on: Tensor) -> Adjustment:
-        """No adjustment, with thresholds for logits as they are.
+        """An adjustment that leaves the logits unchanged, and only has thresholds.
 
         Parameters
         ----------
         logits, on : Tensor, shape (n, n_labels)
-            Logits and targets of items that didn't train.
+            Logits and targets of items that the net wasn't trained on.
         """
         return Adjustment(torch.ones_like(self.scales), torch.zeros_like(self.biases), thresholds_of(logits, on))
 
 
 def adjust_sets(logits: Tensor, on: Tensor, learnt: Tensor, learnt_on: Tensor, *,
                 shares: np.ndarray | None = None) -> Adjustment:
-    """The adjustment of a net's logits, from items that validated and items that trained.
+    """The adjustment of a net's logits, from validation items and training items.
 
-    Scales are fitted to items that validated, biases to all items, where labels' shares come from more answers.
+    Scales are fitted to the validation items. Biases are fitted to all items, since the labels' shares are estimated
+    better from more answers.
 
     Parameters
     ----------
     logits, on : Tensor, shape (n, n_labels)
-        Logits and targets of items that validated; may be empty.
+        Logits and targets of the validation items; may be empty.
     learnt, learnt_on : Tensor, shape (m, n_labels)
-        Logits and targets of items that trained; one or more.
+        Logits and targets of the training items; one or more.
     shares : ndarray, shape (n_labels,), optional
-        Class priors: the labels' shares in the pool; those of the answers when None.
+        Class priors: the labels' shares in the pool. By default the labels' shares in the answers.
     """
     every, weights = torch.cat([learnt_on, on]), torch.ones(len(learnt_on) + len(on), on.shape[1])
     _, every_on, every_weights = known_of(every, weights)
@@ -97,9 +98,9 @@ def prior_shift(shares: np.ndarray | None, of_answers: Tensor) -> Tensor:
     Parameters
     ----------
     shares : ndarray, shape (n_labels,), or None
-        The labels' shares in the pool; those of the answers when None.
+        The labels' shares in the pool. By default their shares in the answers.
     of_answers : Tensor, shape (n_labels,)
-        As `label_shares` gives them.
+        As returned by `label_shares`.
     """
     if shares is None:
         return torch.zeros_like(of_answers)
@@ -107,12 +108,12 @@ def prior_shift(shares: np.ndarray | None, of_answers: Tensor) -> Tensor:
 
 
 def thresholds_of(logits: Tensor, on: Tensor, weights: Tensor | None = None) -> np.ndarray:
-    """The probability from which each label should count as on, from items that didn't train: shape (n_labels,).
+    """The probability from which each label should count as on, shape (n_labels,).
 
     Parameters
     ----------
     logits, on : Tensor, shape (n, n_labels)
-        NaN in `on` where nothing is known.
+        Logits and targets of items that the net wasn't trained on; NaN in `on` where nothing is known.
     weights : Tensor, shape (n, n_labels), optional
         How much each counts.
     """
@@ -127,7 +128,7 @@ def known_of(on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor, Tensor]:
     Parameters
     ----------
     on, weights : Tensor
-        As for `fit_light_labels`.
+        See `fit_light_labels`.
 
     Returns
     -------
@@ -147,7 +148,7 @@ def label_shares(on: Tensor, weights: Tensor) -> Tensor:
     Parameters
     ----------
     on, weights : Tensor, shape (n, n_labels)
-        As `known_of` gives them.
+        As returned by `known_of`.
     """
     said, n = (weights * on).double().sum(dim=0), weights.double().sum(dim=0)
     pooled = ((said.sum() + 0.5) / (n.sum() + 1)).clamp_max(MOST_OFTEN)
@@ -159,15 +160,15 @@ def label_shares(on: Tensor, weights: Tensor) -> Tensor:
 def fit_calibration(logits: Tensor, on: Tensor, weights: Tensor) -> tuple[Tensor, Tensor]:
     """Fit a scale and a bias for each label to some items' answers.
 
-    The scale of a label with few answers is near that of all labels together; the bias makes its mean probability equal
-    to its share (`label_shares`).
+    The scale of a label with few answers is shrunk towards a scale fitted to all labels together. The bias makes the
+    label's mean probability equal to its share (`label_shares`).
 
     Parameters
     ----------
     logits : Tensor, shape (n, n_labels)
-        Logits of items that didn't train.
+        Logits of items that the net wasn't trained on.
     on, weights : Tensor, shape (n, n_labels)
-        As `known_of` gives them.
+        As returned by `known_of`.
 
     Returns
     -------

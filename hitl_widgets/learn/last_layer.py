@@ -28,7 +28,7 @@ def n_outputs(net: nn.Module, *, name: str | None = None) -> int | None:
 
 
 def find_head(net: nn.Module, n_outputs: int, *, name: str | None = None) -> tuple[str, nn.Module]:
-    """The name of the layer that gives a net's outputs, and the layer.
+    """Find the layer that computes a net's outputs; return its name and the layer.
 
     Parameters
     ----------
@@ -56,7 +56,7 @@ def find_head(net: nn.Module, n_outputs: int, *, name: str | None = None) -> tup
 
 def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray | None = None, seed: int = 0,
                  name: str | None = None, embeddings: np.ndarray | None = None) -> nn.Module:
-    """The same net with another number of outputs; it is changed in place, and returned.
+    """Change the number of outputs of a net, in place, and return the net.
 
     Parameters
     ----------
@@ -65,13 +65,13 @@ def with_outputs(net: nn.Module, n_outputs: int, *, old: int, rows: np.ndarray |
     n_outputs, old : int
         The new number of outputs, and the present one.
     rows : ndarray or None
-        Shape (old, n_outputs): how the old outputs add up to the new ones, as `Lineage.columns` gives it. A new output
-        that continues one old output keeps its row, one that merges several gets their `merged_row`, any other starts
-        from fresh weights; None makes all of them fresh.
+        Shape (old, n_outputs): how the old outputs add up to the new ones, as returned by `Lineage.columns`. A new
+        output that continues one old output keeps its row, one that merges several gets their `merged_row`, any other
+        starts from fresh weights; None makes all of them fresh.
     seed : int
         Seed of the fresh weights; torch's own generator is left as it was.
     name : str or None
-        Name of the last layer; None takes the last linear or convolutional one with `old` outputs.
+        Name of the last layer. By default the last linear or convolutional layer with `old` outputs.
     embeddings : ndarray or None
         Embeddings of some items, shape (n, n_features), to which merged rows are fitted.
 

@@ -1,8 +1,8 @@
-"""Records of the items that a model and its ancestors learnt, so that gold items that were learnt don't measure.
+"""Records of the items that a model and its ancestors were trained on.
 
-The event of a run, or of a head that is adopted in the background, has the items that were learnt, packed by `pack`;
-`learnt_gold` and `never_learnt` read them back. Ids are kept as their CRC-32, 4 bytes each and less when packed: where
-two ids have the same checksum, a gold item may be left out needlessly.
+With them, a model isn't measured on gold items that it has learnt. The event of a run, or of a head that is adopted in
+the background, has the ids of the training items, packed by `pack`; `learnt_gold` and `never_learnt` read them. Ids are
+stored as their CRC-32, in 4 bytes or less; if two ids have the same checksum, a gold item may be left out needlessly.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ def unpack(text: str) -> np.ndarray:
 
 # Logs of earlier versions lack a training's parent and the items it learnt; both are inferred here.
 def learnt_gold(project: Project, versions: Iterable[str | None]) -> set[int]:
-    """Positions of the gold items that one of these models, or an ancestor of one, learnt.
+    """Positions of the gold items that one of these models, or one of its ancestors, was trained on.
 
     Trainings by earlier versions of this package, and a user's nets, have no record: there an item counts as learnt if
     it had an answer by then and wasn't gold yet.
@@ -73,7 +73,7 @@ def learnt_gold(project: Project, versions: Iterable[str | None]) -> set[int]:
 
 
 def never_learnt(project: Project, version: str, item_ids: Sequence[str]) -> np.ndarray:
-    """Which items neither a model nor any of its ancestors learnt: bool, shape (n_items,).
+    """Mask of the items that neither a model nor any of its ancestors was trained on: bool, shape (n_items,).
 
     Where there is no record, as for a user's net, an item counts as learnt if it had an answer by then.
 
@@ -141,7 +141,7 @@ def _answered_at(project: Project, gold: Iterable[str]) -> dict[str, int]:
 
 
 def _gold_since(events: Iterable[Event]) -> dict[str, int]:
-    """The number of the event since which each item has been gold without a break."""
+    """Map each gold item to the number of the event that made it gold."""
     since: dict[str, int] = {}
     for event in events:
         for item_id, label_id in event.body["answers"].items() if event.kind == "gold" else ():

@@ -1,8 +1,9 @@
 """Light models: a head on top of the pool's descriptors, which trains in a fraction of a second.
 
-A `light_net` is a net of descriptors, which isn't trained, and a head, which is (`fit_kernel_head`).
-`out_of_fold_logits` predicts each item by a head that didn't learn it, `fit_light` fits and calibrates a head on rows
-of descriptors, and `learn_rows` does so with the arguments and the result of `train.train`.
+Descriptors are fixed features of the items. A `light_net` consists of the net that computes them, which isn't trained,
+and of a head, which is (`fit_kernel_head`). `out_of_fold_logits` predicts each item by a head that wasn't trained on
+it, `fit_light` fits and calibrates a head on rows of descriptors, and `learn_rows` does so with the arguments and the
+result of `train.train`.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ def holds_light_net(path: Path, *, prefix: str = "") -> bool:
 
 
 def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Module:
-    """A light net like that in a file of weights, to load these into.
+    """Build a light net with the tensor shapes in a file, ready to load the file's weights.
 
     Parameters
     ----------
@@ -81,7 +82,7 @@ def unfitted_light_net(path: Path, *, prefix: str = "") -> nn.Module:
 
 
 def unfitted_head(shapes: Mapping[str, Sequence[int]], *, prefix: str = "") -> nn.Module:
-    """A head like that in a file of weights, to load these into.
+    """Build a head with the tensor shapes in a file, ready to load the file's weights.
 
     Parameters
     ----------
@@ -184,7 +185,7 @@ def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels:
     Parameters
     ----------
     rows, targets, weights, n_labels
-        As for `fit_head`.
+        See `fit_head`.
     strength : float
         Inverse of the penalty.
 
@@ -216,14 +217,14 @@ def fit_kernel_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels:
 
 
 def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, strength: float = STRENGTH) -> nn.Linear:
-    """Fit a last layer: multinomial logistic regression with a penalty, on any target that a training takes.
+    """Fit a last layer: multinomial logistic regression with a penalty, for any kind of target.
 
     Parameters
     ----------
     rows : Tensor, shape (n, n_features)
         Descriptors, without NaN.
     targets : Tensor
-        As `data.TrainingData.targets`: indices, probabilities, or candidates of partial answers.
+        The targets of `data.TrainingData`: indices, probabilities, or candidates of partial answers.
     weights : Tensor, shape (n,)
         How much each item counts.
     n_labels : int
@@ -269,12 +270,12 @@ def fit_head(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, s
 
 def out_of_fold_logits(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, draws: np.ndarray,
                        fit: Callable[..., nn.Module] = fit_kernel_head) -> Tensor:
-    """Logits of each item by a head that didn't learn it: float32, shape (n, n_labels).
+    """Out-of-fold logits: each item is predicted by a head that wasn't trained on it; float32, shape (n, n_labels).
 
     Parameters
     ----------
     rows, targets, weights, n_labels
-        As for `fit_head`.
+        See `fit_head`.
     draws : ndarray, shape (n,)
         A number in [0, 1) for each item, which decides its fold; items with the same number (a group) share a fold.
     fit : callable
@@ -310,7 +311,7 @@ class Light:
     losses : Tensor, shape (n,)
         Their losses in nats, as `losses.item_losses`.
     temperature : float
-        By which logits were divided; NaN where too few items were learnt.
+        The number by which logits were divided; NaN if there were too few items to fit it.
     """
 
     head: nn.Module
@@ -326,7 +327,7 @@ def fit_light(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, 
     Parameters
     ----------
     rows, targets, weights, n_labels, draws, fit
-        As for `out_of_fold_logits`.
+        See `out_of_fold_logits`.
     shares : ndarray, shape (n_labels,), optional
         Class priors: the labels' shares in the pool, to which probabilities are adjusted; those of the targets when
         None.
@@ -350,7 +351,7 @@ def fit_light(rows: Tensor, targets: Tensor, weights: Tensor, *, n_labels: int, 
 
 
 def last_layer(head: nn.Module) -> nn.Linear:
-    """The layer of a head that gives its outputs."""
+    """The layer that computes a head's outputs."""
     last = head[-1] if isinstance(head, nn.Sequential) else head
     assert isinstance(last, nn.Linear)
     return last
@@ -387,7 +388,7 @@ def learn_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData, *, n_
     n_labels : int
         Number of outputs.
     progress : callable, optional
-        As for `train.train`.
+        See `train.train`.
 
     Returns
     -------
@@ -417,7 +418,7 @@ def trained_light(light: Light, net: nn.Module, data: TrainingData, *, progress:
     data : TrainingData
         The data that it learnt.
     progress : callable, optional
-        As for `train.train`.
+        See `train.train`.
 
     Returns
     -------

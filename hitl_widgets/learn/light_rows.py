@@ -35,13 +35,13 @@ class LightRows(Protocol):
     Attributes
     ----------
     in_doubt : str
-        The net that is taken unless another's loss is lower by more than chance explains: `LIGHT` or `AVERAGE`.
+        The net that is chosen unless another net's loss is significantly lower: `LIGHT` or `AVERAGE`.
     """
 
     in_doubt: str
 
     def of(self, views: Tensor | Sequence[Any], *, at: np.ndarray | None = None, n: int | None = None) -> Any:
-        """The rows of views; with `at` (ascending), as the rows at these indices among n, the others being zeros."""
+        """The rows of views. With `at` (ascending), n rows of which those at these indices are set, the others zero."""
         ...
 
     def learn(self, seen: Any, data: TrainingData, *, n_labels: int, progress: Progress | None) -> Trained:
@@ -68,7 +68,7 @@ class DescriptorRows:
         self.descriptors = descriptors
 
     def of(self, views: Tensor | Sequence[Any], *, at: np.ndarray | None = None, n: int | None = None) -> Tensor:
-        """As `LightRows.of`: float32, shape (n, n_features)."""
+        """The rows of views: float32, shape (n, n_features); see `LightRows.of`."""
         found = rows_of(self.descriptors, views)
         if at is None:
             return found
@@ -114,7 +114,7 @@ class TextRows:
 
     def of(self, views: Tensor | Sequence[Any], *, at: np.ndarray | None = None,
            n: int | None = None) -> sparse.csr_matrix:
-        """As `LightRows.of`: sparse, shape (n, n_buckets)."""
+        """The rows of views: sparse, shape (n, n_buckets); see `LightRows.of`."""
         found = text_rows([text_of(view) for view in views], self.prior.rarity)
         if at is None:
             return found

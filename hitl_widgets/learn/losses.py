@@ -1,9 +1,10 @@
 """Losses of labels, probabilities and partial labels (answers that name several candidates, of which one is right).
 
-After "top" was split into five labels, an old answer "top" means one of the five: its loss is that of the sum of their
-probabilities. `with_candidates` turns targets into rows; `item_losses` and `mean_loss` are the losses of any target.
-Where an item may have several labels, each label has a binary loss (`label_losses`). `Objective` holds the functions
-that a training needs for either case: `ONE_LABEL` and `SETS`.
+For example, after the label "top" was split into five labels, an old answer "top" means one of the five. Its loss is
+minus the logarithm of the sum of their probabilities. `with_candidates` turns targets into rows; `item_losses` and
+`mean_loss` compute the loss of any kind of target. Where an item may have several labels, each label has a binary loss
+(`label_losses`). An `Objective` has the functions that a training needs: `ONE_LABEL` for one label an item, `SETS` for
+several.
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ def is_partial(rows: Tensor) -> Tensor:
     Parameters
     ----------
     rows : Tensor, shape (n, n_labels)
-        Such as `with_candidates` gives.
+        As returned by `with_candidates`, for example.
     """
     return rows.sum(dim=1) > 1.5
 
@@ -104,7 +105,7 @@ def mean_loss(logits: Tensor, targets: Tensor, weights: Tensor) -> Tensor:
     Parameters
     ----------
     logits, targets : Tensor
-        As for `item_losses`.
+        See `item_losses`.
     weights : Tensor, shape (n,)
         How much each item counts, not negative.
     """
@@ -121,7 +122,7 @@ def partial_label_losses(logits: Tensor, rows: Tensor, *, smoothing: float) -> T
     logits : Tensor, shape (n, n_labels)
         The net's outputs.
     rows : Tensor, shape (n, n_labels)
-        Such as `with_candidates` gives.
+        As returned by `with_candidates`, for example.
     smoothing : float
         Label smoothing of the partial answers, from 0 to 1.
 
@@ -153,7 +154,7 @@ def n_correct(logits: Tensor, targets: Tensor) -> int:
     Parameters
     ----------
     logits, targets : Tensor
-        As for `item_losses`.
+        See `item_losses`.
     """
     top = logits.argmax(dim=1).to(targets.device)
     if targets.ndim == 1:
@@ -167,7 +168,7 @@ def top_labels(targets: Tensor) -> Tensor:
     Parameters
     ----------
     targets : Tensor
-        As for `item_losses`.
+        See `item_losses`.
     """
     return targets if targets.ndim == 1 else targets.argmax(dim=1)
 
@@ -178,7 +179,7 @@ def label_groups(targets: Tensor) -> Tensor:
     Parameters
     ----------
     targets : Tensor
-        As for `item_losses`.
+        See `item_losses`.
     """
     groups = top_labels(targets)
     if targets.ndim == 2 and bool((partial := is_partial(targets)).any()):
@@ -222,7 +223,7 @@ def mean_set_loss(logits: Tensor, on: Tensor, weights: Tensor) -> Tensor:
     Parameters
     ----------
     logits, on : Tensor, shape (n, n_labels)
-        As for `set_losses`.
+        See `set_losses`.
     weights : Tensor, shape (n,) or (n, n_labels)
         How much each item, or each of its labels, counts, not negative.
     """
@@ -241,7 +242,7 @@ def n_correct_sets(logits: Tensor, on: Tensor) -> int:
     Parameters
     ----------
     logits, on : Tensor, shape (n, n_labels)
-        As for `set_losses`.
+        See `set_losses`.
     """
     on = on.to(logits.device)
     return int((((logits > 0) == (on > 0.5)) | on.isnan()).all(dim=1).sum())
@@ -279,7 +280,7 @@ class Objective(NamedTuple):
     groups : callable
         From targets to the group of each; a share of each group validates.
     marked : callable
-        From targets to what `rationales.RationaleLoss` takes as labels.
+        From targets to the argument `labels` of `rationales.RationaleLoss`.
     of_sets : bool
         Whether an item may have several labels.
     """

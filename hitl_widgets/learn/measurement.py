@@ -1,8 +1,8 @@
-"""Measurement: comparisons of two models on the same items, one for each kind of items that measure.
+"""Comparisons of two models on the same items, separately for hold-out, gold, and imported labels.
 
-Read `Figure` first, then `figures_of`. The figure that decides on adoption is that of the hold-out's blind answers;
-where there are none, gold decides. A figure on imported labels of hold-out items is reported, and never decides. Which
-answers measure is decided in `project.reference`.
+Read `Figure` first, then `figures_of`. Whether a model is adopted depends on the hold-out's blind answers or, if there
+are none, on gold. The comparison on imported labels of hold-out items is only reported. `project.reference` decides
+which answers models are measured against ("measuring items").
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ from ..taxonomy.labels import Taxonomy
 if TYPE_CHECKING:
     from ..project.project import Project
 
-# Kinds of items that measure, in order of precedence, and their names.
+# Kinds of items with which models are measured, in order of precedence, and their names.
 SOURCES = {"holdout": "hold-out", "gold": "gold", "imported": "imported labels, exposure not recorded"}
 DECIDING = ("holdout", "gold")
 # From this many earlier runs on, a note says that the measuring items have chosen among many models.
@@ -125,7 +125,7 @@ class Figure:
 
 @dataclass(frozen=True)
 class Figures:
-    """Comparisons of two models and the best one so far on all items that measure.
+    """Comparison of two models on each kind of measuring items, and which of all versions is best on them.
 
     Attributes
     ----------
@@ -148,7 +148,7 @@ Models = tuple[Outputs, Outputs | None, Outputs | None]
 
 @dataclass(frozen=True)
 class Reference:
-    """The items that measure at one moment, and their rows in the models' outputs.
+    """The items with which models are measured (hold-out and gold) at one moment, and their rows in the outputs.
 
     Attributes
     ----------
@@ -171,7 +171,7 @@ class Reference:
 
     @classmethod
     def of(cls, project: Project, positions: Iterable[int] | None = None) -> Reference:
-        """The reference of a project now; outputs are for the items at these positions, else for all that measure."""
+        """The measuring items of a project now; rows are those of `positions`, by default of all measuring items."""
         with project.state.lock:
             measuring, lineage = project.measuring(), project.lineage
         asked = measuring.all if positions is None else positions
@@ -184,7 +184,7 @@ class Reference:
 def figures_of(reference: Reference, *, new: Outputs, adopted: Outputs | None, best: Outputs | None,
                why_alone: str = "there was no model before", learnt: Collection[int] = (), why: str = "",
                of_sets: bool = False) -> Figures:
-    """Compare models on the items that measure, under the taxonomy of that moment.
+    """Compare models on the measuring items, under the taxonomy of `reference`.
 
     Parameters
     ----------
@@ -196,7 +196,7 @@ def figures_of(reference: Reference, *, new: Outputs, adopted: Outputs | None, b
     why_alone : str
         Why there is no adopted model to compare with.
     learnt : collection of int
-        Positions of gold items that one of the models learnt: they would measure memory, and are left out.
+        Positions of gold items that one of the models was trained on; they are left out.
     why : str
         The reason to give where there is no item to measure on.
     of_sets : bool
@@ -230,7 +230,7 @@ def _rows_and_groups(reference: Reference, truth: Mapping[int, str]) -> tuple[np
 
 
 class _Sets:
-    """Models on the same items, each of which may have several labels.
+    """Comparison of models on the same items, where an item may have several labels.
 
     Parameters
     ----------
@@ -306,12 +306,12 @@ class _Said(NamedTuple):
 
 
 class _Labels:
-    """Models on the same items, each of which has one label.
+    """Comparison of models on the same items, where each item has one label.
 
     Parameters
     ----------
     reference, truth, models
-        As for `_Sets`; the truth is the id of a label.
+        See `_Sets`; the truth is the id of a label.
     """
 
     def __init__(self, reference: Reference, truth: Mapping[int, str], models: Models) -> None:

@@ -56,7 +56,7 @@ class Model:
     device : torch.device
         Where calls are computed.
     values : ValuesModel or None
-        The adopted heads for attributes, which are saved beside it; called on items, it gives a table of their values.
+        The adopted heads for attributes, which are saved with the model; called on items, it returns their values.
 
     Examples
     --------
@@ -111,7 +111,7 @@ class Model:
         Parameters
         ----------
         items : sequence of ndarray, or of str
-            As `preprocess` takes them.
+            The inputs of `preprocess`.
         """
         return self._predictor.batch([self.preprocess(item) for item in items])
 
@@ -121,7 +121,7 @@ class Model:
         Parameters
         ----------
         images : Pool, folder, paths, uint8 arrays, PIL images, or DataFrame; or a list of texts
-            As for `Pool.from_images` or `Pool.from_texts`; for a DataFrame the column "path", or "text".
+            See `Pool.from_images` or `Pool.from_texts`; for a DataFrame the column "path", or "text".
 
         Returns
         -------
@@ -198,7 +198,7 @@ class Model:
 
 
 def as_pool(images: Any, kind: str, *, taken_by: str) -> Pool:
-    """A pool of these images or texts in their order; a pool is returned as it is. A list may have an image twice."""
+    """Make a pool of images or texts, in their order; a pool is returned as it is. A list may have an item twice."""
     if isinstance(images, Pool):
         if images.kind != kind:
             raise BadInput(f"these are {images.kind}s; {taken_by} {kind}s.")

@@ -1,6 +1,6 @@
-"""The card of a saved model, in Markdown: its record in the log, and what isn't known about it.
+"""The model card of a saved model, in Markdown: how it was trained and measured, and what isn't known about it.
 
-`record_of` reads a card's content from the log, `card` writes it. A figure that wasn't measured is marked as such.
+`record_of` reads the content from the log, and `card` returns it as text. A figure that wasn't measured is marked so.
 """
 
 from __future__ import annotations

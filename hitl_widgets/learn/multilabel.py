@@ -95,8 +95,8 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
                      fit: Callable[..., nn.Module] | None = None) -> LightLabels:
     """Fit a head for each label, and calibrate it out of fold.
 
-    For a label that is on in few answers, or none, the probability is near its share, smoothed towards that of all
-    labels together; it is never NaN.
+    For a label that is on in few answers, or none, the probability is near the label's share, smoothed towards the mean
+    share of all labels; it is never NaN.
 
     Parameters
     ----------
@@ -107,7 +107,7 @@ def fit_light_labels(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.nda
     weights : Tensor, shape (n,) or (n, n_labels)
         How much each item, or each of its labels, counts.
     draws : ndarray, shape (n,)
-        As for `light.out_of_fold_logits`.
+        See `light.out_of_fold_logits`.
     n_windows : int
         Number of windows of a view.
     shares : ndarray, shape (n_labels,), optional
@@ -149,13 +149,13 @@ def fit_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, n_windows: int
     Parameters
     ----------
     rows, n_windows, strength
-        As for `fit_light_labels`.
+        See `fit_light_labels`.
     on, weights : Tensor, shape (n, n_labels)
-        As `known_of` gives them.
+        As returned by `known_of`.
 
     References
     ----------
-    As for `light.fit_kernel_head`; for windows, Ray and Craven (2005), Supervised versus multiple instance learning,
+    See `light.fit_kernel_head`; for windows, Ray and Craven (2005), Supervised versus multiple instance learning,
     doi:10.1145/1102351.1102439.
     """
     windows = windows_of(rows.float(), n_windows)
@@ -184,7 +184,7 @@ def fit_linear_label_heads(rows: Tensor, on: Tensor, weights: Tensor, *, strengt
     rows : Tensor, shape (n, n_features)
         Such as `text_light.Coordinates.rows`.
     on, weights, strength
-        As for `fit_label_heads`.
+        See `fit_label_heads`.
     """
     found = _fit(rows.float()[:, None], smoothed_sets(on), weights, strength=strength)
     head = unset(LinearLabelHead, rows.shape[1], on.shape[1])
@@ -230,14 +230,16 @@ def _fit(inputs: Tensor, targets: Tensor, weights: Tensor, *, strength: float) -
 
 def out_of_fold_label_logits(rows: Tensor, on: Tensor, weights: Tensor, *, draws: np.ndarray, n_windows: int = 1,
                              strength: float = KERNEL_STRENGTH, fit: Callable[..., nn.Module] | None = None) -> Tensor:
-    """Logits of each item by heads that didn't learn it: float32, shape (n, n_labels); zeros where there is no other.
+    """Out-of-fold logits: each item is predicted by heads that weren't trained on it; float32, shape (n, n_labels).
+
+    They are zeros if there is no other item to learn from.
 
     Parameters
     ----------
     rows, draws, n_windows, strength, fit
-        As for `fit_light_labels`.
+        See `fit_light_labels`.
     on, weights : Tensor, shape (n, n_labels)
-        As `known_of` gives them.
+        As returned by `known_of`.
     """
     fit = partial(fit_label_heads, n_windows=n_windows) if fit is None else fit
     fold = folds(rarest_label(on).numpy(), draws, n_folds=N_FOLDS if len(rows) <= MANY else N_FOLDS_OF_MANY)
@@ -258,7 +260,7 @@ def learn_label_rows(descriptors: Descriptors, rows: Tensor, data: TrainingData,
     Parameters
     ----------
     descriptors, rows, n_labels, progress
-        As for `light.learn_rows`.
+        See `light.learn_rows`.
     data : TrainingData
         Targets (of `losses.SETS`), weights and draws; its images aren't read.
 
@@ -290,7 +292,7 @@ def trained_labels(light: LightLabels, net: nn.Module, data: TrainingData, *, n_
     net : nn.Module
         The whole net.
     data, n_labels, progress
-        As for `learn_label_rows`.
+        See `learn_label_rows`.
 
     Returns
     -------

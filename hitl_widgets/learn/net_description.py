@@ -58,7 +58,7 @@ def build(description: Mapping[str, Any], tensors: Mapping[str, Tensor]) -> nn.M
     Parameters
     ----------
     description, tensors
-        As `describe` gave them.
+        As returned by `describe`.
 
     Raises
     ------

@@ -1,8 +1,8 @@
 """Nets for small training sets: a small CNN, and k-means features with a trained last layer.
 
-The backbone of a `kmeans_net` is fitted to the pool without answers and then frozen: filters that are typical patches
-of the items, and the principal components of their outputs. Only the last layer learns, which needs few answers. Such a
-net is trained only on request (``start="frozen"``): light models err less.
+The backbone of a `kmeans_net` consists of filters, which are typical patches of the items, and the principal components
+of their outputs. It is fitted to the pool without answers and then frozen. Only the last layer is trained, which needs
+few answers. Such a net is trained only on request (``start="frozen"``), since light models are more accurate.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ N_FEATURES, N_FITTED = 96, 1_500
 
 
 def kmeans_net(n_labels: int, views: Sequence[Tensor] | Tensor, *, seed: int = 0) -> nn.Module:
-    """A net whose last layer alone learns; its backbone is fitted to some views of the pool.
+    """Make a net of which only the last layer is trained; its backbone is fitted to some views, without labels.
 
     Grad-CAM uses its convolution, and the embedding is the input of the last layer.
 
@@ -97,14 +97,14 @@ class BackboneFeatures(Sequence[Tensor]):
 def train_head(net: nn.Module, data: TrainingData, options: TrainingOptions | None = None, *,
                checkpoint: Checkpoint | None = None, progress: Progress | None = None,
                device: str = "auto") -> Trained:
-    """Train the last layer of a `kmeans_net`; its backbone reads each view once, so that nothing is augmented.
+    """Train the last layer of a `kmeans_net`; views aren't augmented, since its backbone reads each view only once.
 
     Parameters
     ----------
     net : nn.Module
         The net; it isn't changed.
     data, options, checkpoint, progress, device
-        As for `train`.
+        See `train`.
     """
     backbone, head = net[:-1], net[-1]  # type: ignore[index]
     options = replace(options or TrainingOptions(), augment=None, backbone_lr_scale=1.0, head=None)

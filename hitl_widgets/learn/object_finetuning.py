@@ -1,7 +1,7 @@
 """Fine-tuning of a user's detector, by torchvision's training convention. Read `finetune_detector` first.
 
-In training mode such a net takes a list of images and a list of dicts with boxes, labels (1 is the first) and masks,
-and gives a dict of losses.
+By this convention, a net in training mode is called with a list of images and a list of dicts with boxes, labels (1 is
+the first) and masks, and returns a dict of losses.
 """
 
 from __future__ import annotations
@@ -70,7 +70,7 @@ def finetune_detector(net: nn.Module, images: Sequence[CorrectedImage], number_o
     Raises
     ------
     ModelError
-        When the net gives no dict of losses in training mode.
+        When the net doesn't return a dict of losses in training mode.
     TrainingStopped
         When the loss is NaN.
     """

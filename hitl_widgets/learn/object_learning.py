@@ -1,7 +1,7 @@
-"""Learning of an `ObjectNet` from corrected images: the views' size and flips, training, and a threshold per label.
+"""Training of an `ObjectNet` on corrected images: the views' size and flips, the steps, and a threshold per label.
 
-Read `fit_objects` first: it takes images as people corrected them, and returns a trained net with a threshold for each
-label. It doesn't depend on a project.
+Read `fit_objects` first. From images with the objects that people confirmed or corrected, it trains a net and finds a
+threshold for each label. It doesn't depend on a project.
 """
 
 from __future__ import annotations
@@ -76,7 +76,7 @@ class CorrectedImage:
 
 
 class Fitted(NamedTuple):
-    """A trained net.
+    """A trained net, with the thresholds of its labels.
 
     Attributes
     ----------
@@ -103,16 +103,16 @@ class Fitted(NamedTuple):
 
 @dataclass(frozen=True)
 class Fitting:
-    """Settings of a fitting.
+    """Settings with which `fit_objects` trains a net.
 
     Attributes
     ----------
     kind : "box", "polygon" or "point"
     options : ObjectOptions
     budget_s : float or None
-        Seconds for the training; fewer steps are made where they would take longer.
+        Seconds for the training; if all steps would need longer, fewer are made.
     flips : tuple of 2 bools, or None
-        Whether images mean the same mirrored, and upside down; decided by `meaningless_turns` when None.
+        Whether images mean the same mirrored, and upside down; if None, `meaningless_turns` decides.
     rationales : "penalty" or "invariance"
         How the loss uses marked regions: see `ObjectRationaleLoss`.
     """
@@ -296,7 +296,7 @@ def _told_apart(crops: np.ndarray, turned: np.ndarray, n_folds: int = 4) -> floa
 
 
 def best_thresholds(images: Sequence[Annotated], found: Sequence[Found], n_labels: int) -> np.ndarray:
-    """The threshold with the best F1 for each label's proposals, shrunk towards that of all labels.
+    """Find the threshold with the best F1 for each label's proposals, shrunk towards the best one for all labels.
 
     Parameters
     ----------

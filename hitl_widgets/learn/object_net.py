@@ -1,8 +1,8 @@
 """The workbench's own net for objects: a map of centres at a quarter of the view, and distances to the four sides.
 
-`ObjectNet` gives for each cell of the map a logit for each label and the distances from the cell's centre to the left,
-upper, right and lower side of its object; `decoded` turns both into boxes. Everything here is in pixels of the view,
-the image as it is resized for the net.
+For each cell of the map, `ObjectNet` computes a logit for each label, and the distances from the cell's centre to the
+left, upper, right and lower side of its object; `decoded` turns both into boxes. Coordinates are pixels of the view,
+which is the image resized for the net.
 
 References
 ----------
@@ -63,11 +63,12 @@ class ObjectNet(nn.Module):
     side : int
         Longest side of a view, in pixels. Images are resized to it.
     typical : float
-        Distance from an object's centre to a side, in pixels of the view, that the net gives before it is trained.
+        Distance from an object's centre to a side, in pixels of the view, that the untrained net predicts.
     mean, std : sequence of 3 floats
         Mean and standard deviation of the images' colours, which are from 0 to 1.
     flips : sequence of 2 bools
-        Whether images mean the same mirrored, and upside down: then these views are searched for objects too.
+        Whether images may be mirrored, and turned upside down, without a change of meaning. If so, the flipped views
+        are searched for objects too.
     """
 
     side: Tensor

@@ -1,8 +1,8 @@
 """Models that find objects: the protocol, torchvision's convention, the workbench's own net, and checks of outputs.
 
-A model is an object with `predict`, called with a list of images (uint8 arrays, shape (H, W, 3)); it gives for each a
-mapping with boxes, labels and scores. `as_detector` takes such an object, or a torchvision-like net. `checked` turns
-its output for an image into `Candidate` objects, and counts what can't be used.
+A model is an object with a method `predict`, which is called with a list of images (uint8 arrays, shape (H, W, 3)) and
+returns for each a mapping with boxes, labels and scores. `as_detector` accepts such an object, or a net like those of
+torchvision. `checked` converts the output for an image into `Candidate` objects, and counts objects that can't be used.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ class Detector(Protocol):
 
 
 class Candidate(NamedTuple):
-    """An object that a model found: its coordinates, its label's name or number as the model gave it, its score."""
+    """An object that a model found: its coordinates, the model's own name or number of its label, and its score."""
 
     at: tuple[float, ...]
     label: int | str
@@ -58,13 +58,13 @@ class Candidate(NamedTuple):
 
 
 class TorchvisionDetector:
-    """A net of torchvision's detection convention, as a `Detector`.
+    """Wrapper that makes a `Detector` from a net with the inputs and outputs of torchvision's detection models.
 
     Parameters
     ----------
     net : torch.nn.Module
-        In evaluation mode it takes a list of (3, H, W) tensors from 0 to 1, and gives for each a dict with boxes,
-        labels (0 is the background, 1 the first label) and scores. It is copied.
+        In evaluation mode it is called with a list of (3, H, W) tensors from 0 to 1, and returns for each a dict with
+        boxes, labels (0 is the background, 1 the first label) and scores. It is copied.
     device : torch.device or str
     """
 
@@ -73,7 +73,7 @@ class TorchvisionDetector:
 
     @torch.no_grad()
     def predict(self, images: list[np.ndarray]) -> Sequence[Mapping[str, Any]]:
-        """As `Detector.predict`; labels count from 0, without the background."""
+        """Find the objects in each image; labels count from 0, without the background. See `Detector.predict`."""
         views = [torch.from_numpy(image).permute(2, 0, 1).float().div(255).to(self.device) for image in images]
         output = self.net(views)
         if not isinstance(output, (list, tuple)) or len(output) != len(views) or \
@@ -85,7 +85,7 @@ class TorchvisionDetector:
 
 
 class OwnDetector:
-    """An `ObjectNet`, as a `Detector`.
+    """Wrapper that makes a `Detector` from an `ObjectNet`.
 
     Parameters
     ----------
@@ -97,7 +97,7 @@ class OwnDetector:
         self.net, self.kind = net.eval(), kind
 
     def predict(self, images: list[np.ndarray]) -> Sequence[Mapping[str, Any]]:
-        """As `Detector.predict`; labels are numbers from 0."""
+        """Find the objects in each image; labels are numbers from 0. See `Detector.predict`."""
         if not images:
             return []
         views, scales = zip(*(resized(image, int(self.net.side)) for image in images), strict=True)
@@ -121,7 +121,7 @@ class OwnDetector:
 
 
 def as_detector(model: Any, *, device: torch.device | str = "cpu") -> Detector:
-    """A user's model as a `Detector`.
+    """Make a `Detector` from a user's model.
 
     Raises
     ------
@@ -151,7 +151,7 @@ def predicted(detector: Detector, images: Sequence[np.ndarray]) -> list[Mapping[
     Raises
     ------
     ModelError
-        When it raises, or doesn't give a mapping for each image.
+        When the model raises, or doesn't return a mapping for each image.
     """
     outputs: list[Mapping[str, Any]] = []
     for start in range(0, len(images), AT_ONCE):
@@ -180,7 +180,7 @@ def checked(output: Mapping[str, Any], kind: str, size: tuple[int, int], *, most
     Parameters
     ----------
     output : mapping
-        As `Detector.predict` gives for an image.
+        The output of `Detector.predict` for one image.
     kind : "box", "polygon" or "point"
     size : (int, int)
         Width and height of the image.

@@ -51,7 +51,7 @@ class MarkedObject(NamedTuple):
     label : int
         The net's output for its label.
     wrong, missing : ndarray of bool, shape (H, W), of a text (1, n_characters), or None
-        Regions that should not have counted, and regions that should have.
+        Regions that the object's score shouldn't depend on, and regions that it should depend on.
     """
 
     image: Any

@@ -300,7 +300,7 @@ class ObjectRegistry:
             return version
 
     def tell_out_of_sample(self) -> None:
-        """Notify once that second looks use imported objects as they are, so that these must be out-of-sample."""
+        """Notify the user once that imported objects are used for second looks, and so must be out-of-sample."""
         self.follow()
         model = self._model
         if model is not None and isinstance(model.detector, ImportedDetector) \
@@ -335,7 +335,7 @@ class ObjectRegistry:
 
     def install(self, model: ObjectModel, *, origin: Literal["given", "trained", "rolled back", "imported"],
                 event_id: str | None = None, **more: Any) -> str:
-        """Adopt a model. Its weights are on disk before the event is in the log.
+        """Adopt a model: store its weights on disk, then record the adoption in the log.
 
         Parameters
         ----------
@@ -522,7 +522,7 @@ class ObjectRegistry:
         return frozenset(name for name, number in self._numbers(model).items() if today[number] == label_id)
 
     def numbers_of_given(self, label_ids: Sequence[str]) -> dict[int, int]:
-        """Index in `label_ids` -> the label's number in a user's net of torchvision's convention (0: background).
+        """Index in `label_ids` -> the label's number in a user's net, where 0 is the background, as in torchvision.
 
         Numbers follow the net's `labels`; without these the labels of the adopted model, if that is a user's, else
         `label_ids`.

@@ -79,8 +79,8 @@ def measure_object_reliance(detector: Detector, objects: Measured, kind: str, la
 
     .. math:: \frac{1}{R} \sum_r |s - s_r|
 
-    The score is that of the best detection with a label of the object that covers the same place (an IoU of 0.5), 0
-    where there is none.
+    The score of an object is the score of the best detection in the same place (an IoU of 0.5 or more) with one of the
+    object's labels; 0 if there is none.
 
     Parameters
     ----------

@@ -67,7 +67,7 @@ class ObjectRecipe:
     Parameters
     ----------
     epochs, budget_s, start, adopt, seed, certainty, lr, reasons
-        As for `Workbench.finetune`.
+        See `Workbench.finetune`.
 
     Raises
     ------
@@ -111,7 +111,7 @@ class ObjectRun:
     before, after : Detection or SpanMetrics
         Figures of the adopted model and of the new one, on the same hold-out images: `after["map50"]`, `["map"]`, for
         points `["f1"]`, for spans `["f1_strict"]`, `["f1_exact"]`, `["f1_partial"]`, `["f1_type"]`, each with its
-        interval, and `after.per_label`. Of no images where nothing measures.
+        interval, and `after.per_label`. Without measured images they are empty.
     gain : Estimate
         After minus before in map50, for points in F1, for spans in f1_strict, with the paired 95 % interval over
         images.
@@ -143,8 +143,8 @@ class ObjectRun:
     round : int
         Its number, 1 for the project's first.
     measured_on : str
-        "holdout", "imported" where no hold-out image was answered blind and some have imported objects, or "" where
-        nothing measures.
+        "holdout"; "imported" if no hold-out image was answered blind and some have imported objects; "" if there is no
+        image to measure on.
     net : torch.nn.Module or None
         The trained net; None for a run that was read from the log.
     """
@@ -413,11 +413,12 @@ def gather(project: Project, *, certainty: str = "weight") -> Gathered:
                                                             zip(objects, weights, strict=True)],
                      [list(box) for box in row.ignore], list(unknown)])
     if left_out:
-        project.notify(f"{len(left_out)} {word}s don't teach: they can't be read, or have another size than when they "
-                       f"were answered ({', '.join(left_out[:3])}{', ...' if len(left_out) > 3 else ''}).")
+        project.notify(f"{len(left_out)} {word}s aren't used for training: they can't be read, or have another size "
+                       "than when they were answered "
+                       f"({', '.join(left_out[:3])}{', ...' if len(left_out) > 3 else ''}).")
     if not images:
         raise BadInput(f"no {word} was corrected yet, so there is nothing to learn from; answer some of the queue with "
-                       f"wb.review(). Hold-out and gold {word}s measure, they never teach.")
+                       f"wb.review(). Models never learn from hold-out and gold {word}s.")
     digest = hashlib.blake2b(canonical({"said": said, "labels": list(label_ids)}).encode(), digest_size=16).hexdigest()
     return Gathered(images, item_ids, label_ids, answers.lineage.today.version, digest)
 
@@ -533,7 +534,7 @@ def _fitted(kind: str, data: Gathered, recipe: ObjectRecipe, steps: int, budget_
 def _trained_of_person(project: Project, registry: ObjectRegistry, recipe: ObjectRecipe, data: Gathered,
                        detector: TorchvisionDetector, budget_s: float | None, bars: Bars, *, title: str
                        ) -> tuple[ObjectModel, dict[str, Any]]:
-    """Train a copy of a user's net by torchvision's convention; returns as `_trained`."""
+    """Train a copy of a user's net by torchvision's convention; returns the same as `_trained`."""
     numbers = registry.numbers_of_given(data.label_ids)
     if unknown := [project.lineage.today.name_of(label_id) for number, label_id in enumerate(data.label_ids)
                    if number not in numbers]:
@@ -557,7 +558,7 @@ def _trained_of_person(project: Project, registry: ObjectRegistry, recipe: Objec
 
 
 def _unlabelled(project: Project, seed: int) -> list[Any]:
-    """Some images or texts that nobody answered and that don't measure."""
+    """Some images or texts that nobody answered, none of them in the hold-out or gold."""
     queue, images = project.queue, list[Any]()
     places = np.flatnonzero(~queue.is_answered() & ~queue.holdout & ~queue.gold)
     for position in np.random.default_rng(seed).permutation(places)[:N_UNLABELLED].tolist():
@@ -569,7 +570,7 @@ def _unlabelled(project: Project, seed: int) -> list[Any]:
 
 
 class _Compared:
-    """Former and new model on the same hold-out images: their figures, and the gain of one over the other."""
+    """Comparison of former and new model on the same hold-out images: the metrics of both, and the gain."""
 
     def __init__(self, project: Project, registry: ObjectRegistry, reference: pd.DataFrame, before: ObjectModel | None,
                  model: ObjectModel) -> None:
@@ -664,7 +665,7 @@ def _told(project: Project, whose: str) -> Iterator[None]:
 
 
 def _verdict(gain: Estimate, main: str, n_images: int, items: str) -> tuple[bool, str]:
-    """Adopt where the figure is higher; a tie keeps the former model. As `quality.adoption.better` does."""
+    """Adopt the new model if its figure is higher; a tie keeps the former model. See `quality.adoption.better`."""
     doubt = "" if gain.low > 0 or gain.high < 0 else f"; can't be told apart at n = {n_images}"
     if not gain > 0:
         return False, (f"{main} {-gain:.3f} lower than of the former model, on {n_images} {items}" if gain < 0 else

@@ -63,7 +63,7 @@ def search(detector: Detector | SpanDetector, kind: str, pool: Pool, positions: 
 
 
 def outputs_of(detector: Any, kind: str, items: Mapping[int, Any]) -> dict[int, tuple[list[Candidate], Counter[str]]]:
-    """Position -> the objects that a model finds in an item that was read, and counts of faults in its output."""
+    """Run a model on some items: position -> the objects that it finds, and counts of the faults in its output."""
     if kind == "span":
         outputs = zip(items.items(), predicted_spans(detector, list(items.values())), strict=True)
         return {position: checked_spans(output, len(text)) for (position, text), output in outputs}

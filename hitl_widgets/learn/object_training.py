@@ -39,7 +39,7 @@ class ObjectOptions:
         Decay of the moving average of the weights, in each step.
     augmentation : Augmentation
     of_sides : float
-        As for `object_loss`.
+        See `object_loss`.
     seed : int
         Seed of the views that are drawn.
     """
@@ -74,7 +74,7 @@ def train_objects(net: ObjectNet, images: Sequence[Annotated], options: ObjectOp
     show : callable
         Called with the number of steps done and the loss.
     until : float or None
-        Time of `time.monotonic` by which the training ends: where steps take too long, fewer are made.
+        Time of `time.monotonic` by which the training ends: if steps are too slow, fewer are made.
     extra_loss : callable or None
         From the net to a loss that is added in each step, such as an `ObjectRationaleLoss`.
 

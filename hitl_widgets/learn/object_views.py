@@ -70,7 +70,7 @@ class Augmentation:
     stretch : float
         Width and height differ by up to exp(stretch).
     mirror, upside_down : bool
-        Whether images may be flipped so; with both, also rotated by 90 degrees.
+        Whether images may be flipped in this way; if both are True, they may also be rotated by 90 degrees.
     colour : float
         How far brightness, contrast and each colour change.
     paste : float
@@ -172,7 +172,7 @@ class Drawer:
         return _clipped(image._replace(view=view, boxes=moved(image.boxes), ignored=moved(image.ignored)))
 
     def _pasted(self, one: Annotated) -> Annotated:
-        """The view with up to three pasted objects, those of rare labels more often, where they hardly cover others."""
+        """Paste up to three objects of any images into the view, where they hardly cover others."""
         rng, (height, width) = self._rng, self._size
         for _ in range(3):
             if rng.random() >= self._how.paste:

@@ -1,7 +1,7 @@
 """The optimizers of torch that train nets and light models: `AdamW` and `LBFGS`.
 
-They compute exactly what torch's own do, but don't load torch's compiler, which nothing here uses and which takes two
-seconds of a core and some 50 MB: torch loads it to exclude these methods from compilation.
+Their results are exactly those of torch's own classes. These, however, load torch's compiler, only to exclude their
+methods from compilation, which costs two seconds and some 50 MB. Nothing here uses the compiler.
 """
 
 from __future__ import annotations

@@ -45,7 +45,7 @@ class Look(NamedTuple):
 
 # 18 branches: all that is told of a net comes from one run of it, whose outputs every part of this reads.
 def look_at(net: nn.Module, views: Batch) -> Look | None:
-    """Run a net on a few views; None where it fails on them, or gives no logits.
+    """Run a net on a few views; None if it fails on them, or if its outputs aren't logits.
 
     The head is the last linear or convolutional layer whose outputs, averaged over positions or tokens, give the
     probabilities of the net. If there is no such layer, it is the last one with as many outputs as the net.
@@ -122,7 +122,7 @@ def read_logits(output: Any, n_items: int, n_labels: int | None = None, *,
     n_items : int
         Items in the batch.
     n_labels : int or None
-        Expected number of columns; None takes any number.
+        Expected number of columns; None accepts any number.
     probabilities : bool or None
         Whether the net ends in a softmax. None to decide by this output.
 

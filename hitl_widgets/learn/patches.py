@@ -20,7 +20,7 @@ CONTRAST_FLOOR, VARIANCE_FLOOR = 0.01, 0.1
 
 
 class SoftThreshold(nn.Module):
-    """How far each filter's output lies above the threshold, and how far below its negative: twice as many maps."""
+    """Two maps for each filter: how far its output is above the threshold, and how far below minus the threshold."""
 
     def forward(self, maps: Tensor) -> Tensor:
         """Map shape (n, c, h, w) to (n, 2 c, h, w)."""
@@ -31,7 +31,7 @@ class SquareRoot(nn.Module):
     """The square root, so that a strong output of one filter doesn't outweigh the others."""
 
     def forward(self, means: Tensor) -> Tensor:
-        """The same shape; a little is added, since the root's gradient at 0 is infinite."""
+        """Return the square root of each mean, plus a little, since the root's gradient at 0 is infinite."""
         return torch.sqrt(means + 1e-4)
 
 

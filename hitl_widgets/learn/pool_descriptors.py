@@ -1,7 +1,8 @@
-"""The descriptors of a project's pool: fitted once, computed once for each item, kept on disk.
+"""Descriptors (feature vectors) of the items of a project's pool: computed once for each item, and kept on disk.
 
-`PoolDescriptors.net` is fitted without answers, to items that models may learn from; `PoolDescriptors.of` gives the
-rows of some items. The queue and the light models use the same rows.
+`PoolDescriptors.net` computes them. It is fitted without answers, to items that models may learn from.
+`PoolDescriptors.of` returns the descriptors of some items, a row for each. The queue and the light models use the same
+rows.
 """
 
 from __future__ import annotations
@@ -95,7 +96,7 @@ class PoolDescriptors:
 
     @property
     def net(self) -> Descriptors:
-        """The fitted net; reading and fitting may take seconds the first time.
+        """The fitted net. It is read or fitted at the first access, which may need seconds.
 
         Raises
         ------
@@ -157,7 +158,7 @@ class PoolDescriptors:
         return found
 
     def by(self, net: Descriptors, positions: np.ndarray) -> np.ndarray:
-        """Descriptors of some items by another net, such as an older one, computed now; as `of` gives them."""
+        """Compute descriptors of some items by another net, such as an older one; see `of` for their form."""
         with one_thread():
             return self._compute(net, np.asarray(positions, np.int64))
 

@@ -1,6 +1,6 @@
 """Predictions of a net for the items of a pool: probabilities, logits and embeddings.
 
-A `NetPredictor` holds a private copy of a net, and the lock to hold while that copy is used.
+A `NetPredictor` has a private copy of a net, and a lock that must be held while the copy is used.
 """
 
 from __future__ import annotations
@@ -62,21 +62,21 @@ class NetPredictor:
     Parameters
     ----------
     net : torch.nn.Module
-        Gives logits, shape (n, n_labels), or an output with `.logits`.
+        A net that returns logits, shape (n, n_labels), or an output with `.logits`.
     pool : Images
         The items.
     label_ids : sequence of str
         Labels of the net's outputs, in their order.
     preprocess : Preprocess, callable or None
-        Maps an item to the net's view of it; None finds one that fits.
+        Maps an item to the net's input (its view); by default one that fits the net is chosen.
     device : str
         "auto" (cuda, mps or cpu, the first there is), or a device's name.
     batch_size : int
         Items in one pass; fewer are taken when they don't fit into memory.
     head : str or None
-        Name of the net's last layer, whose input is an item's embedding; None finds the last linear one.
+        Name of the net's last layer, whose input is an item's embedding; by default the last linear layer.
     probabilities : bool or None
-        Whether the net ends in a softmax; None finds out from a few items, once for the predictor.
+        Whether the net ends in a softmax; by default this is determined once, from the outputs for a few items.
     multilabel : bool
         Whether an item may have several labels: then each logit gives a probability of its own, by a sigmoid.
 
@@ -95,7 +95,7 @@ class NetPredictor:
     Raises
     ------
     ModelError
-        If the net can't be copied, takes no usual view of the items, or has no layer of that name.
+        If the net can't be copied, accepts none of the usual views of the items, or has no layer of that name.
     """
 
     def __init__(self, net: nn.Module, pool: Images, label_ids: Sequence[str], *,
@@ -188,7 +188,7 @@ class NetPredictor:
         Raises
         ------
         ModelError
-            As for `predict`, and if the last layer isn't known; the message says how to name it.
+            For the reasons given in `predict`, and if the last layer isn't known; the message says how to name it.
         """
         head, _ = find_head(self.net, len(self.label_ids), name=self.head)
         probs, features = self.predict_and_embed(positions)
@@ -216,7 +216,7 @@ class NetPredictor:
             raise named from error
 
     def batch(self, views: Sequence[View]) -> Batch:
-        """A batch of views, as `logits` takes it; shorter texts are padded."""
+        """Make a batch of views, the input of `logits`; shorter texts are padded."""
         return batched(views, self.preprocess)
 
     def logits(self, views: Batch) -> Tensor:
@@ -238,7 +238,7 @@ class NetPredictor:
         return logits.sigmoid() if self.multilabel else logits.softmax(dim=1)
 
     def _ends_in_softmax(self) -> bool | None:
-        """Whether the net's outputs are probabilities, judged by a few items; None if it takes none of them."""
+        """Whether the net's outputs are probabilities, judged by a few items; None if it fails on all of them."""
         views: list[View] = []
         for image in sample_images(self.pool):
             with suppress(ItemError):
@@ -394,7 +394,7 @@ def private_copy(net: nn.Module) -> nn.Module:
 
 
 def pick_device(name: str = "auto") -> torch.device:
-    """The device of that name; "auto" gives cuda, mps or cpu, the first there is.
+    """Return the device of a name; for "auto" the first of cuda, mps and cpu that exists.
 
     Raises
     ------

@@ -214,12 +214,12 @@ class Probed:
     Parameters
     ----------
     function : callable
-        Takes an item, as a uint8 array (H, W[, 3]) or as a PIL image, and gives the net's view of it: a tensor or array
+        From an item, as a uint8 array (H, W[, 3]) or as a PIL image, to the net's view of it: a tensor or array
         (C, h, w), also as a batch of one, or a mapping with `pixel_values`.
     colour : bool
         Whether the items are RGB.
     channels : int or None
-        How many channels the net takes; None where that isn't known.
+        The number of channels that the net expects; None where that isn't known.
 
     Attributes
     ----------
@@ -374,10 +374,9 @@ def as_preprocess(preprocess: Preprocess | Probed | Callable[[Any], Any] | None,
     Parameters
     ----------
     preprocess : Preprocess, Probed, callable or None
-        A Probed stays as it is, and a Preprocess gets the number of channels that the net takes if it has none; a
-        callable is probed; None gives the view that the net's own configuration names (`configured`), or else the first
-        that the net can take: at the items' own size when they agree on one up to 256 pixels, else at 224, else at
-        another usual size.
+        A Probed is returned unchanged. A Preprocess without a number of channels gets that of the net. A callable is
+        probed. With None, the net's own configuration is used (`configured`); without one, the first usual size that
+        the net accepts: the items' own size if they all have the same one, up to 256 pixels, else 224, else others.
     net : torch.nn.Module or None
         The net that will see the items; None when it is yet to be made.
     sample_images : sequence of ndarray
@@ -388,7 +387,7 @@ def as_preprocess(preprocess: Preprocess | Probed | Callable[[Any], Any] | None,
     BadInput
         If `preprocess` is none of these.
     ModelError
-        If the net takes none of the usual views, or the callable can take none of the items.
+        If the net accepts none of the usual views, or the callable fails on every item.
     """
     if isinstance(preprocess, Probed):
         return preprocess
@@ -428,7 +427,7 @@ def _probed(function: Callable[[Any], Any], net: nn.Module | None, sample_images
 
 def _channels_taken(net: nn.Module | None, images: Sequence[np.ndarray],
                     ways: Sequence[Preprocess | Probed]) -> int | None:
-    """The number of channels that the net takes, by showing it an item in each of these ways; None if it takes none.
+    """Find the number of channels that a net accepts, by running it on an item with each; None if it accepts none.
 
     Without a net, the number that the views in colour have, or the only one.
     """
@@ -459,7 +458,7 @@ class _Trial:
 # 14 branches: the ways in which a view is found, in the order in which they are tried.
 def _usual_view(net: nn.Module | None, sample_images: Sequence[np.ndarray], *,
                 channels: tuple[int, ...]) -> Preprocess:
-    """The first of the usual views that the net can take; `channels` are tried in this order."""
+    """The first of the usual views that the net accepts; `channels` are tried in this order."""
     shapes = {image.shape[:2] for image in sample_images}
     own = [shape for shape in shapes if len(shapes) == 1 and max(shape) <= LARGEST_OWN]
     sizes = [*own, *((side, side) for side in SIZES)]

@@ -1,8 +1,8 @@
 """Rationale losses: training with the regions that people marked as wrong or missing reasons.
 
-Two losses to add in a training loop: `gradient_penalty` for a net that learns from the start, `occlusion_invariance`
-for one that already learnt the wrong reason. Read these two first; `RationaleLoss` is what `train` makes of them, and
-`regions_on_views` maps the marked regions to the net's view.
+Two losses can be added in a training loop: `gradient_penalty` for a net that is trained from the start, and
+`occlusion_invariance` for a net that has already learnt the wrong reason. Read these two first. `train` uses them by
+`RationaleLoss`; `regions_on_views` maps the marked regions to the net's view.
 """
 
 from __future__ import annotations
@@ -47,7 +47,7 @@ class Rationales:
     rows : ndarray of int64, shape (n_marked,)
         Rows of the marked images.
     wrong, missing : Tensor of bool, shape (n_marked, h, w)
-        Regions that should not have counted, and regions that should have; either may be empty for an item.
+        Regions that the net shouldn't use, and regions that it should use; either may be empty for an item.
     left_out : mapping of int to str
         Row to the reason why its region can't be used.
     unlabelled : tuple of (views, wrong), optional
@@ -181,7 +181,7 @@ def gradient_penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions
     Parameters
     ----------
     net : nn.Module
-        Gives logits.
+        A net that returns logits.
     views : Tensor, shape (n, C, h, w)
         The items.
     wrong : Tensor of bool, shape (n, h, w)
@@ -191,7 +191,7 @@ def gradient_penalty(net: nn.Module, views: Tensor, wrong: Tensor, *, directions
     generator : torch.Generator, optional
         Source of the random signs.
     of_sets : bool
-        As for `log_probs`.
+        See `log_probs`.
 
     Returns
     -------
@@ -227,18 +227,19 @@ def occlusion_invariance(net: nn.Module, views: Tensor, repainted: Tensor, *, of
 
     .. math:: \frac{1}{n} \sum_x \sqrt{\frac{1}{2} \sum_k (p_k - q_k) (\log p_k - \log q_k)}
 
-    Unlike a gradient it also sees large changes: a net that depends only on a patch may be flat around each of its
-    shades. The divergence itself is steepest where the two are furthest apart, and drives a small net to predict the
-    same for everything; near 0 it is flat, and leaves a remainder. Its root is about equally steep near and far.
+    Unlike a gradient, it also measures the effect of large changes: a net may depend on a patch although its gradient
+    is 0 at each shade of the patch. The divergence itself is steepest for very different predictions, which drives a
+    small net to predict the same for everything, and flat near 0, so that some dependence remains. Its root is about
+    equally steep everywhere.
 
     Parameters
     ----------
     net : nn.Module
-        Gives logits.
+        A net that returns logits.
     views, repainted : Tensor, shape (n, C, h, w)
-        The items, and the same with their regions repainted, such as `repaint` gives.
+        The items, and the same items with their regions repainted, for example by `repaint`.
     of_sets : bool
-        As for `log_probs`: the divergences of the labels are added up then.
+        See `log_probs`. If True, the divergences of the labels are added up.
 
     Returns
     -------
@@ -251,14 +252,14 @@ def occlusion_invariance(net: nn.Module, views: Tensor, repainted: Tensor, *, of
 
 
 def necessity_loss(net: nn.Module, views: Tensor, repainted: Tensor, labels: Tensor) -> Tensor:
-    r"""How far the label's probability is from falling to half when the missing regions are repainted, in nats.
+    r"""Loss of missing regions, in nats: 0 if the label's probability falls to half when they are repainted.
 
     .. math:: \frac{1}{n} \sum_x \max\left(0, \log q_y - \log p_y + \log 2\right)
 
     Parameters
     ----------
     net : nn.Module
-        Gives logits.
+        A net that returns logits.
     views, repainted : Tensor, shape (n, C, h, w)
         The items, and the same with their regions repainted.
     labels : Tensor of int64, shape (n,), or of float, shape (n, n_labels)
@@ -279,9 +280,9 @@ def necessity_of(logs: Tensor, labels: Tensor) -> Tensor:
     Parameters
     ----------
     logs : Tensor, shape (2 * n, n_outputs)
-        As `log_probs` gives them.
+        As returned by `log_probs`.
     labels : Tensor
-        As for `necessity_loss`.
+        See `necessity_loss`.
     """
     n = len(labels)
     if labels.ndim == 2:
@@ -343,7 +344,7 @@ class RationaleLoss:
     rationales : Rationales
         Their regions, in the same order.
     method : {"penalty", "invariance"}
-        The loss of wrong regions: `gradient_penalty` or `occlusion_invariance`. Missing regions always take
+        The loss of wrong regions: `gradient_penalty` or `occlusion_invariance`. The loss of missing regions is always
         `necessity_loss`.
     generator : torch.Generator
         Source of order, augmentation and paint.
@@ -381,7 +382,7 @@ class RationaleLoss:
         Parameters
         ----------
         net : nn.Module
-            Gives logits.
+            A net that returns logits.
         """
         rows = self._next_rows()
         while True:
@@ -458,13 +459,13 @@ def rationale_loss(images: Tensor | Sequence[Tensor], labels: Tensor, rationales
     images : Tensor or sequence of Tensor
         All images of a training.
     labels : Tensor
-        Labels of all images, as `RationaleLoss` takes them.
+        Labels of all images; see `RationaleLoss`.
     rationales : Rationales, optional
         The regions, by rows of the images.
     readable : ndarray of bool, shape (n,)
         Which images can be read.
     method, augment
-        As for `RationaleLoss`.
+        See `RationaleLoss`.
     seed : int
         Seed of its generator.
     """
@@ -540,7 +541,7 @@ def log_probs(net: nn.Module, views: Tensor, *, of_sets: bool = False) -> Tensor
     Parameters
     ----------
     net : nn.Module
-        Gives logits.
+        A net that returns logits.
     views : Tensor, shape (n, C, h, w)
         The items.
     of_sets : bool
@@ -549,7 +550,7 @@ def log_probs(net: nn.Module, views: Tensor, *, of_sets: bool = False) -> Tensor
     Raises
     ------
     ModelError
-        If the net raises, or gives no logits.
+        If the net raises, or doesn't return logits.
     """
     try:
         output = net(views.to(next(net.parameters()).dtype))

@@ -33,12 +33,12 @@ N_PREFIXES, SMALLEST = 10, 20
 
 @dataclass(frozen=True)
 class Refits:
-    """Light models of the first answers of a project, measured on the same hold-out items.
+    """Light models trained on the first answers of a project, measured on the same hold-out items.
 
     Attributes
     ----------
     answers : ndarray of int64, shape (n_models,)
-        How many answers each model learnt from, ascending; the last learnt from all. Empty if there are no refits.
+        How many answers each model was trained on, ascending; the last one on all. Empty if there are no refits.
     right : ndarray of bool, shape (n_models, n_items)
         Which hold-out items each model got right.
     groups : ndarray or None
@@ -59,7 +59,10 @@ class Refits:
         return points_of(self.answers, self.right, effect=effect)
 
     def gained(self, back: int) -> tuple[Estimate, int]:
-        """The gain since the last model with `back` or more answers fewer, else since the first; and how many fewer."""
+        """The gain over an earlier model, and how many fewer answers that model had.
+
+        It is the latest model with at least `back` fewer answers, or the first one if there is none.
+        """
         if self.why:
             return Estimate(math.nan, why=self.why), 0
         former = int(np.flatnonzero(self.answers <= max(self.answers[0], self.answers[-1] - back))[-1])
@@ -101,7 +104,7 @@ def refit(project: Project, registry: Registry, *, back: int = 50) -> Refits:
         answers, measuring = project.answers(), project.measuring().holdout
     training, label_ids = answers.training(), answers.lineage.today.label_ids
     if len(training) < FEWEST_ANSWERS:
-        return nothing(f"{len(training)} answers teach; {FEWEST_ANSWERS} are needed to tell")
+        return nothing(f"{len(training)} answers can be learnt from; {FEWEST_ANSWERS} are needed to tell")
     if len(measuring) < FEWEST_MEASURING:
         return nothing(f"{len(measuring)} hold-out items have a blind answer; {FEWEST_MEASURING} are needed to tell")
     first: dict[str, int] = {}
@@ -146,7 +149,7 @@ def _rows_of(registry: Registry, positions: np.ndarray) -> tuple[Any, np.ndarray
 
 def _refitted(labels: np.ndarray, is_right: Callable[[int], np.ndarray], *, back: int,
               groups: np.ndarray | None) -> Refits:
-    """Refits on growing numbers of answers; `is_right` says for n answers which hold-out items are right."""
+    """Fit models to growing numbers n of answers; `is_right(n)` returns which hold-out items such a model got right."""
     several = np.flatnonzero(labels != labels[0])
     if not len(several):
         return nothing("all answers so far are one label")
@@ -174,11 +177,11 @@ def refit_rows(rows: np.ndarray, labels: np.ndarray, weights: np.ndarray, test: 
     n_labels : int
         Number of labels.
     back : int
-        As for `refit`.
+        See `refit`.
     groups : ndarray, optional
-        As for `Refits`.
+        See `Refits`.
     fit : callable
-        `light.fit_kernel_head`, as the light model in use has it, or `light.fit_head`.
+        `light.fit_kernel_head`, which light models use, or `light.fit_head`.
     """
     teach, targets, counts = torch.from_numpy(rows), torch.from_numpy(labels), torch.from_numpy(weights)
     measure = torch.from_numpy(test).float()
@@ -208,7 +211,7 @@ def goal_of(project: Project, refits: Refits, rounds: Points | None, goal: float
     refits : Refits
         The learning curve of light models.
     rounds : Points or None
-        The measured rounds, if the model in use isn't a light one: their curve is taken then.
+        The measured fine-tunings, whose learning curve is used if the model in use isn't a light one.
     goal : float
         The accuracy that is wanted, above 0 and below 1.
     """

@@ -1,7 +1,8 @@
-"""The registry of models: which versions there are, which is adopted, and where their weights lie.
+"""The registry of models: which versions there are, which is adopted, and where their weights are stored.
 
-Weights lie in the project's folder by content hash; the log says which model was adopted or trained when. `models`
-is the table of them. A `Registry` opens the adopted model, adopts another, and makes nets to train from.
+Weights are stored in the project's folder under their content hash; the log says which model was trained or adopted
+when. `models` returns a table of the models. A `Registry` opens the adopted model, adopts another, and makes nets for
+training.
 """
 
 from __future__ import annotations
@@ -79,7 +80,7 @@ class Registry:
     record : callable
         Called with an event's kind and body, and perhaps its id; appends it to the log.
     lineage : callable
-        Gives the `Lineage` of today.
+        Returns today's `Lineage`.
     latest : callable
         Returns the log's last "adopted" event, from any process, or None.
     notify : callable
@@ -215,7 +216,7 @@ class Registry:
     def follow(self) -> bool:
         """Switch to the model that was adopted last, if another process adopted it.
 
-        Where its weights can't be used here, `Inference.missing` says why, and the former model goes on predicting.
+        If its weights can't be used here, `Inference.missing` has the reason, and the former model stays in use.
 
         Returns
         -------
@@ -293,7 +294,7 @@ class Registry:
         self._notify(f"{self._log.name}: {why}")
 
     def adopt(self, model: str | nn.Module | Callable[..., Any]) -> str:
-        """Go back to a former version, or go on with a net that a person trained; see `Workbench.adopt`."""
+        """Adopt a former version, or a net that the user trained; see `Workbench.adopt`."""
         with self.training:
             self.follow()
             if isinstance(model, nn.Module):
@@ -337,7 +338,7 @@ class Registry:
         Raises
         ------
         ModelError
-            When it doesn't give one finite logit for each label.
+            When the net doesn't return one finite logit for each label.
         IdReused
             When the log has another event of this id; nothing was changed then.
         """
@@ -364,7 +365,7 @@ class Registry:
         return predictor.version
 
     def _is_own(self, net: nn.Module) -> bool:
-        """Whether the workbench made a net."""
+        """Whether a net is one of the workbench's own, and not the user's."""
         return is_light_net(net) or (self.architecture.own and not isinstance(net, (CallableNet, ImportedNet)))
 
     def thresholds_of(self, version: str) -> dict[str, float]:
@@ -505,15 +506,15 @@ class Registry:
     def start(self, start: str, *, seed: int, lineage: Lineage | None = None) -> nn.Module:
         """A net to train from, with one output for each label.
 
-        A label that was there before keeps its row of the last layer; a merged one gets the row whose probability comes
-        nearest to the sum of its parts' on items that the model was asked about; a new one, or a child of a split,
-        starts from fresh weights.
+        A label that was there before keeps its row of the last layer. A merged label gets a row whose probability
+        approximates the sum of those of its parts on items that the model has predicted. A new label, or one that a
+        split made, starts from fresh weights.
 
         Parameters
         ----------
         start : str
-            "adopted" copies the adopted net, "initial" takes the first weights, "frozen" a net of which only the last
-            layer learns. Without an adopted model, "adopted" is "initial".
+            "adopted" copies the adopted net, "initial" copies the net with its initial weights, "frozen" makes a net of
+            which only the last layer is trained. Without an adopted model, "adopted" means "initial".
         seed : int
             Seed of fresh weights.
         lineage : Lineage or None
@@ -522,9 +523,9 @@ class Registry:
         Raises
         ------
         ModelError
-            When the adopted model can't be had, or its last layer isn't found.
+            When the adopted model can't be loaded, or its last layer isn't found.
         BadInput
-            When start is "frozen" and a person passed a net.
+            When start is "frozen" and the user passed a net.
         """
         lineage = lineage or self._lineage()
         label_ids, inference = lineage.today.label_ids, self.inference
@@ -547,10 +548,10 @@ class Registry:
                             embeddings=embeddings)
 
     def starts_from(self, start: str) -> str | None:
-        """The version whose net `start` copies: the adopted one; None where it begins with first weights.
+        """The version whose net `start` copies: the adopted one; None if training starts from initial weights.
 
-        Where a person passed a net and a light model is adopted, it is the last version of their net that was adopted.
-        None also for a function and, if the workbench makes the nets, for imported predictions: neither has weights.
+        If the user passed a net and a light model is adopted, it is the last adopted version of the user's net. It is
+        also None for a function and, if the workbench makes the nets, for imported predictions: neither has weights.
         """
         if start != "adopted" or self.adopted is None:
             return None
@@ -615,7 +616,7 @@ class Registry:
         return list(self._log.events(kind="trained"))
 
     def best(self) -> Version | None:
-        """The best model so far, as the last run found; None if none was measured, or its weights are gone."""
+        """The best model so far, according to the last run; None if none was measured, or its weights were deleted."""
         best = next((event.body["best"] for event in reversed(list(self._log.events(kind="trained")))
                      if event.body.get("best")), None)
         return self.find(best) if best is not None and self.path(best).exists() else None
@@ -652,7 +653,7 @@ class Registry:
                 shutil.rmtree(self.folder / kind / version, ignore_errors=True)
 
     def former_run(self, key: str) -> Mapping[str, Any] | None:
-        """The body of the last run of this key, if an earlier session made it and its outcome still holds."""
+        """The body of the last run with this key, if an earlier session made it and its result is still valid."""
         if key in self._trained_here:
             return None
         return next((event.body for event in reversed(list(self._log.events(kind="trained")))
@@ -663,7 +664,7 @@ class Registry:
 
 def registry_of(project: Project, *, net: nn.Module | None = None, preprocess: Any = None, device: str = "auto",
                 head: str | None = None, bars: Bars = no_bars) -> Registry:
-    """The registry of a project, with an `Inference` of its own; arguments as for `Architecture`.
+    """Make the registry of a project, with an `Inference` of its own; the arguments are those of `Architecture`.
 
     Raises
     ------
@@ -738,7 +739,7 @@ def _with_new_labels(probs: np.ndarray, unknown: np.ndarray, *, multilabel: bool
 
 
 def _write(net: nn.Module, path: Path, version: str) -> None:
-    """Write the weights of a net into a file that doesn't hold them yet; StoreError if that fails."""
+    """Write the weights of a net to a file unless they are there already; StoreError if that fails."""
     if not path.exists() or not _holds(path, net, version):  # it was damaged since, and the same net learnt again
         try:
             make_folder(path.parent)
@@ -749,7 +750,7 @@ def _write(net: nn.Module, path: Path, version: str) -> None:
 
 
 def _try_out(predictor: NetPredictor) -> None:
-    """Ask about a few items, so that a net that doesn't fit is refused before anything is stored."""
+    """Predict a few items, so that a net that doesn't fit is refused before anything is stored."""
     for position in range(min(10, len(predictor.pool))):
         if not np.isnan(predictor.predict([position])).any():
             return

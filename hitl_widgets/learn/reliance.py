@@ -35,11 +35,11 @@ class Reliance:
         0 when nothing changes, 1 when all of the probability moves to other labels. Of a detector, how far the score of
         an object moves.
     unmarked : Estimate
-        As `marked`, for other items, with the regions of the marked items.
+        The same for other items, which nobody marked, with the regions of the marked items.
     share : Estimate
         The share of the predicted label's saliency that lies in the marked regions.
     area : float
-        The share of the view that lies in them; a net that depends on all pixels equally has this share.
+        The share of the view that the marked regions cover. A net that depends on all pixels equally has this `share`.
     """
 
     marked: Estimate

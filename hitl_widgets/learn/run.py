@@ -1,7 +1,7 @@
 """Fine-tuning runs: training, measurement on the hold-out, adoption.
 
-`finetune` composes four steps: `gather` the data, `start` from a net, `train` it, and `measure` it. `Recipe` holds the
-arguments, `Run` the result.
+`finetune` composes four steps: `gather` the data, `start` from a net, `train` it, and `measure` it. A `Recipe` has the
+arguments, a `Run` the result.
 """
 
 from __future__ import annotations
@@ -81,9 +81,9 @@ class Recipe:
     Parameters
     ----------
     epochs, budget_s, start, adopt, seed, reasons, certainty, backbone_lr_scale
-        As for `Workbench.finetune`.
+        See `Workbench.finetune`.
     lr, batch_size, weight_decay, augment, min_steps
-        As for `Workbench.finetune`.
+        See `Workbench.finetune`.
 
     Raises
     ------
@@ -162,24 +162,25 @@ class Run:
     reasons : str
         How the loss used the regions: "penalty", "invariance" or "off".
     taken : str
-        Whether the light model, the small CNN or the average of both was taken, and why; "" where there was no choice.
+        Which net was chosen, the light model, the small CNN or the average of both, and why; "" without a choice.
     calibrated : str
         The temperature of its confidence and the number of items that it was fitted to, or why there is none; "" for a
         run of an earlier version.
     compare_maps : callable or None
-        Draws what `plot_reasons` shows; None where nobody marked a region.
+        Draws the maps for `plot_reasons`; None if nobody marked a region.
     measured_on : str
         What `before`, `after` and `gain` are measured on: "holdout" (blind answers); "gold" if there are none;
-        "imported" without gold; "" if nothing measures, and for a run of an earlier version, which joined all three.
+        "imported" without gold; "" if there are no measuring items, and for a run of an earlier version, which combined
+        all three.
     figures : dict
-        For each of these three that has items: name -> `Figure` with before, after and gain. They are never joined.
+        For each of these three that has items: name -> `Figure` with before, after and gain. They are never combined.
     verdict : str
         Why the new model was adopted, or wasn't.
     n_gold_learnt : int
-        How many gold items don't measure, because a model, or a predecessor of it, learnt from them.
+        How many gold items were left out of the measurement because a model, or a predecessor of it, learnt from them.
     n_decided_before : int
-        How many earlier runs were measured, and decided, on the items of `measured_on`. The best of many models looks
-        better than it is on the items that chose it; a run with three or more earlier ones says so.
+        How many earlier runs were decided on the items of `measured_on`. On items by which the best of many models was
+        selected, it looks better than it is; from three earlier runs on, a note says so.
     of_values : ValueRun or None
         Result for the attributes' heads, where the taxonomy has attributes: `values` is its table. In a project that
         asks for values alone there is no model of labels, and `before` and `after` have no items.
@@ -233,14 +234,14 @@ class Run:
         n : int
             How many items, spread evenly over all that are marked.
         method : str
-            As for `Workbench.explain`; each map is for the label that people gave the item.
+            See `Workbench.explain`; each map is for the label that people gave the item.
 
         Raises
         ------
         BadInput
             When no wrong region was marked, or there was no model before.
         ModelError
-            When a model's weights are gone, or the method doesn't serve it.
+            When a model's weights were deleted, or the method doesn't work with it.
         """
         if self.compare_maps is None:
             raise BadInput("nobody had marked a region when this run was made; mark some on the card, or with "
@@ -347,7 +348,8 @@ class Run:
                 notes.append(f"{SOURCES[source]}: {name.replace('_f1', ' F1')} after {figure.after[name]}, "
                              f"gain {figure.gain}")
         if self.n_gold_learnt:
-            notes.append(f"{self.n_gold_learnt} gold items were learnt before they were gold, and don't measure")
+            notes.append(f"{self.n_gold_learnt} gold items were learnt before they were gold, so no model is measured "
+                         "on them")
         if self.n_decided_before >= MANY_ROUNDS:
             notes.append(f"the same items chose the best of {self.n_decided_before + 1} models by now, so that its "
                          "figure may be some points too high; the audit's, in wb.progress().accuracy, isn't")
@@ -456,9 +458,9 @@ def _percent(share: float, low: float = math.nan, high: float = math.nan) -> str
 
 @dataclass(frozen=True)
 class Nets:
-    """The net that a run starts from and, where a light model competes with it, what that learns from.
+    """The net that a run starts from, and the inputs of the light model that is compared with it, if there is one.
 
-    `anew` is True if the net has its first weights although a model is adopted from which the run was to start.
+    `anew` is True if the net has its initial weights, although the run was to start from the adopted model.
     """
 
     net: nn.Module
@@ -490,8 +492,8 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
              bars: Bars = no_bars, compare_maps: CompareMaps | None = None) -> Run:
     """Train on the annotations, measure the gain, and adopt the result unless it is worse; see `Workbench.finetune`.
 
-    A run with the same annotations and arguments as one of a former session isn't made again: it is read from the log,
-    so that a notebook that is run from the top ends where it ended before.
+    If a former session made a run with the same annotations and arguments, it is read from the log instead, so that
+    running a notebook again from the top gives the same result.
 
     Parameters
     ----------
@@ -507,7 +509,7 @@ def finetune(project: Project, registry: Registry, recipe: Recipe, *, progress: 
     bars : Bars
         Shows the steps before, between and after the trainings.
     compare_maps : callable or None
-        Draws `Run.plot_reasons`: called with the marked regions, the round's number, n and a method.
+        Draws the maps for `Run.plot_reasons`: called with the marked regions, the round's number, n and a method.
     """
     with registry.training:
         return _finetune(project, registry, recipe, progress or no_bars, bars, compare_maps)
@@ -578,7 +580,7 @@ class _Finetuning:
                                digest_size=16).hexdigest()
 
     def repeated(self, earlier: Run) -> Run:
-        """A former session's run of the same key, in place of a new one."""
+        """Return the run of an earlier session with the same key, instead of training anew."""
         estimators = self.registry.estimators
         if self.fitted is not None and earlier.adopted and not estimators.is_live(earlier.model):
             with suppress(ModelError):  # the same fit gives the same model, which then can predict new items too
@@ -645,7 +647,7 @@ class _Finetuning:
                 return run, best
 
     def finished(self, run: Run, training: _Training) -> Run:
-        """The run with its round, its duration and what was taken, and a notice if it took much longer than asked."""
+        """Complete the run with its round, duration and chosen net; send a notice if it exceeded its budget by much."""
         taken = training.taken
         if self.fitted is None and (cannot := _cannot_learn(self.registry)):
             taken = "; ".join(filter(None, [taken, f"the workbench's own net was trained: {cannot}"]))
@@ -700,8 +702,8 @@ def _finetune_values(project: Project, registry: Registry, recipe: Recipe, bars:
     with bars(None, title=f"Round {n_round}: learning values"), limit_torch_threads():
         of_values = fit_and_measure(project, registry, adopt=recipe.adopt, certainty=recipe.certainty)
     if of_values is None or not of_values.model:
-        raise BadInput("there are no values to learn from yet; answer some items of the queue first. Hold-out and gold "
-                       f"items measure, they never teach.{'' if of_values is None else ' ' + of_values.verdict}")
+        raise BadInput("there are no values to learn from yet; answer some items of the queue first. Models never "
+                       f"learn from hold-out and gold items.{'' if of_values is None else ' ' + of_values.verdict}")
     nothing = _nothing(project.lineage, "only values are asked: see run.values")
     history = pd.DataFrame([dict.fromkeys(HISTORY, math.nan) | {"epoch": 1, "step": 1, "passes": 1.0}])
     source = next((figure.source for figure in of_values.figures.values()), "")
@@ -730,10 +732,11 @@ def _with_maps(run: Run, feedback: AnyFeedback | None, compare_maps: CompareMaps
 
 def rationale_method(recipe: Recipe, feedback: AnyFeedback | None, *, has_model: bool
                      ) -> RationaleMethod | Literal["off"]:
-    """How the loss uses the marked regions.
+    """How the loss uses the marked regions: "penalty", "invariance" or "off".
 
-    "auto" takes the penalty for a net that starts from first weights, and invariance for one that was trained before: a
-    short fine-tuning with the penalty makes the gradient in a wrong region flat, but the net still relies on it.
+    "auto" means the penalty for a net that starts from its initial weights, and invariance for one that was trained
+    before: a short fine-tuning with the penalty makes the gradient in a wrong region flat, but the net still relies on
+    the region.
     """
     if feedback is None or not len(feedback.rationales) or recipe.reasons == "off":
         return "off"
@@ -780,7 +783,7 @@ def _unusual(recipe: Recipe, items: LabelledImages) -> dict[str, Any]:
 
 
 def _fingerprint(augment: Augment, items: LabelledImages) -> str:
-    """A hash of what an augmentation makes of two views: a function may change and keep its name.
+    """A hash of two augmented views, which identifies an augmentation: a function may change and keep its name.
 
     The views are noise; of texts, those of two items.
     """
@@ -860,7 +863,7 @@ def _reliance(data: Data, predictor: NetPredictor, *, seed: int) -> Reliance | N
 
 
 def teachable(registry: Registry) -> bool:
-    """Whether all of the adopted model can learn: some of the workbench's own have a part that never does."""
+    """Whether all parts of the adopted model can be trained: some of the workbench's own have fixed parts."""
     if registry.adopted is None or registry.inference.missing or not registry.architecture.own:
         return registry.adopted is not None
     return not _has_frozen_part(registry.inference.predictor.net)
@@ -892,7 +895,7 @@ def refit(project: Project, registry: Registry, data: Data, recipe: Recipe, meth
     Parameters
     ----------
     project, registry, data, recipe
-        As for the other steps.
+        See `finetune`, `train_nets` and `start`.
     method : str
         How the loss would use marked regions, from which an estimator can't learn.
     bars : Bars
@@ -911,7 +914,7 @@ def refit(project: Project, registry: Registry, data: Data, recipe: Recipe, meth
     if recipe.start == "frozen":
         raise BadInput(f"start='frozen' is for the workbench's own nets; a {estimator.name} is always fitted anew.")
     if method != "off":
-        project.notify(f"Marked regions teach a {estimator.name} nothing; it learns from the labels alone.")
+        project.notify(f"A {estimator.name} can't use marked regions; it learns from the labels alone.")
     try:
         with bars(None, title=f"Round {n_round}: fitting {estimator.name} to {len(items)} items"):
             fitted = fit_estimator(estimator, items, project.pool.positions(items.item_ids), seed=recipe.seed,
@@ -936,10 +939,10 @@ def _named(net: nn.Module) -> dict[str, Any]:
 # 21 branches: the nets that a run may start from; the first that fits is taken.
 def start(registry: Registry, recipe: Recipe, lineage: Lineage, *, with_rationales: bool,
           notify: Callable[[str], None] = lambda text: None) -> Nets:
-    """Make the net to train from; where the workbench makes its own nets, with what a light model learns from.
+    """Make the net to train from and, if it is one of the workbench's own, the inputs of a light model.
 
-    Marked regions teach a backbone, and descriptors have none that learns: the CNN then starts from its first weights.
-    Words marked in texts teach the additive net too.
+    Marked regions can only change a trainable backbone. If the adopted model has none, the CNN starts from its initial
+    weights. The additive net for texts can learn from marked words.
     """
     own, goes_on = registry.architecture.own, recipe.start == "adopted"
 
@@ -979,7 +982,7 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
                architecture: Architecture, *, spent_s: float = 0.0, checkpoint: Checkpoint | None = None,
                progress: ShowTraining = show_no_training, bars: Bars = no_bars,
                title: str = "Learning") -> tuple[Trained, str]:
-    """Train the net and its rivals; return which was taken, with the reason ("" where there is no rival).
+    """Train the net and the light model, if any; return the chosen one, with the reason ("" without a choice).
 
     For `progress`, `bars` and `title` see `train_and_choose`. The budget for training is what remains after the time
     spent before and the time reserved for measuring.
@@ -1002,7 +1005,7 @@ def train_nets(nets: Nets, data: Data, recipe: Recipe, method: RationaleMethod |
 
 def measure(project: Project, predictor: NetPredictor, trained: Trained, data: Data, baseline: Baseline, recipe: Recipe,
             method: str, *, parent: str | None) -> tuple[Run, str | None]:
-    """Measure the trained net beside the baseline under today's labels, and decide whether to adopt it.
+    """Measure the trained net and the baseline under today's labels, and decide whether to adopt the net.
 
     The run's round and its duration are left at 0, for the caller to fill in. The second value is the version of the
     best model so far.
@@ -1062,7 +1065,7 @@ def _nothing(lineage: Lineage, why: str, *, of_sets: bool = False) -> Figure:
 
 @contextmanager
 def limit_torch_threads() -> Iterator[None]:
-    """Let torch take all cores but one.
+    """Let torch use all cores but one.
 
     Its threads spin while they wait for each other. With one on every core, whatever else runs, such as the browser and
     the card's maps, stops all of them again and again: a training then took eight times as long.

@@ -74,12 +74,12 @@ class Saved:
 
 
 class Labeller(Saved):
-    """A model that gives each item the probability of each label.
+    """A saved model that predicts the probability of each label for each item.
 
     Parameters
     ----------
     folder, net
-        As for `Saved`.
+        See `Saved`.
     preprocess : callable
         Maps an item to the net's view of it.
 
@@ -123,7 +123,7 @@ class Labeller(Saved):
         raise NotImplementedError
 
     def batch(self, views: Sequence[Any]) -> Any:
-        """A batch of views, as the net takes it."""
+        """A batch of views, the input of the net."""
         raise NotImplementedError
 
     def alike(self, view: Any) -> bool:
@@ -169,7 +169,7 @@ class ImageLabeller(Labeller):
 
 
 class TextLabeller(Labeller):
-    """A model of texts: each a str, as it came."""
+    """A model of texts: each item is an unchanged str."""
 
     def view(self, item: str) -> Any:
         """The net's view of a text: a tensor, or several by name."""
@@ -233,7 +233,7 @@ class ObjectFinder(Finder):
 
 
 class SpanFinder(Finder):
-    """A model that finds spans in texts: each a str, as it came."""
+    """A model that finds spans in texts: each item is an unchanged str."""
 
     def find(self, item: str) -> Mapping[str, Any]:
         """The spans that the net finds in a text."""
@@ -242,7 +242,7 @@ class SpanFinder(Finder):
 
 
 class NetFinder(Finder):
-    """A net of torchvision's detection convention that finds objects in images."""
+    """A saved net with the inputs and outputs of torchvision's detection models, which finds objects in images."""
 
     def find(self, item: Any) -> Mapping[str, Any]:
         """The objects that the net finds in an image; also "masks" (n, 1, H, W), if it returns any."""

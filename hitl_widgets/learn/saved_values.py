@@ -54,7 +54,7 @@ class SavedAttribute:
 
 
 class Values:
-    """Heads that give each item the value of each attribute.
+    """Saved heads that predict the value of each attribute for each item.
 
     Parameters
     ----------
@@ -123,7 +123,7 @@ class ImageValues(Values):
 
 
 class TextValues(Values):
-    """Heads for attributes of texts: each a str, as it came."""
+    """Heads for attributes of texts: each item is an unchanged str."""
 
     def view(self, item: str) -> Tensor:
         """The code points of a text."""

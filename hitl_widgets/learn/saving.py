@@ -57,7 +57,7 @@ class Build:
     kind : str
         Its name in `model.json`; "yours" for a person's own net.
     parts : tuple of str
-        Functions of `saved` that build it; none if a person's class does.
+        Functions of `saved` that build the net; empty if it is of the user's own class.
     told : mapping
         Further numbers for `model.json`.
     words : str
@@ -81,7 +81,7 @@ def save_labeller(predictor: NetPredictor, labels: Sequence[str], folder: Any, r
     labels : sequence of str
         Names of its outputs.
     folder, overwrite
-        As for `Model.save`.
+        See `Model.save`.
     record : Record
         The log's record of the model.
     values : ValuesModel or None
@@ -115,7 +115,7 @@ def save_values(values: ValuesModel, folder: Any, *, overwrite: bool = False) ->
     ----------
     values : ValuesModel
     folder, overwrite
-        As for `Model.save`.
+        See `Model.save`.
     """
     texts = isinstance(values.preprocess, TextPreprocess)
     record = values.record()
@@ -143,7 +143,7 @@ def save_detector(model: ObjectModel, labels: Sequence[str], task: str, folder: 
     task : str
         Task of the project.
     folder, overwrite
-        As for `Model.save`.
+        See `Model.save`.
     record : Record
         The log's record of the model.
     numbers : mapping of int to str
@@ -175,7 +175,7 @@ def _about(version: str, label_ids: Sequence[str], labels: Sequence[str], record
 
 # 13 branches: one for each kind of net that the workbench makes.
 def _build_of(net: nn.Module, n_labels: int) -> Build:
-    """How to build a net again, whoever made it."""
+    """How to build a net again, whether it is the workbench's or the user's."""
     if isinstance(net, ObjectNet):
         return Build("objects", ("net_of_objects",), {}, "It is the workbench's own net for objects.")
     if isinstance(net, SpanNet):

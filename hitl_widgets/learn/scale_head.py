@@ -1,7 +1,7 @@
 """A head for values on a scale: kernel ridge regression over rows of descriptors, with intervals.
 
-`fit_scale` fits one that is robust to wrong answers. Its intervals are conformal: they follow from the errors of heads
-that didn't learn the answer.
+`fit_scale` fits a head that is robust to wrong answers. Its intervals are conformal: they follow from out-of-fold
+errors.
 """
 
 from __future__ import annotations
@@ -133,7 +133,7 @@ class FittedScale:
     values : ndarray of float64, shape (n,)
         Predicted value of each answer's item, out of fold, within the scale.
     deviations : ndarray of float64, shape (n,)
-        As `ScaleHead.deviations`, out of fold.
+        Out-of-fold standard deviations; see `ScaleHead.deviations`.
     """
 
     head: ScaleHead
@@ -284,7 +284,7 @@ def _folds(values: np.ndarray, draws: np.ndarray) -> np.ndarray:
 
 
 def _out_of_fold(space: _Space, values: Tensor, weights: Tensor, penalties: Tensor, fold: Tensor) -> Tensor:
-    """Values predicted by regressions that didn't learn the answer: shape (n, n_penalties)."""
+    """Out-of-fold values, each predicted by regressions on the other folds: shape (n, n_penalties)."""
     found = torch.empty(len(values), len(penalties), dtype=torch.float64)
     for number in fold.unique():
         held_out = fold == number

@@ -22,7 +22,6 @@ from ..project.project import Project
 from ..quality.out_of_fold import out_of_fold
 from ..quality.pooling import LogLinearPool, Votes, agreement_of_others, fit_pool, posterior
 from ..quality.votes import is_vote
-from ..taxonomy.label_sets import members
 from .data import pool_draws
 
 # Maps positions to the probabilities that somebody imported, over today's labels, NaN where there are none; None if
@@ -114,7 +113,7 @@ def soft_labels(project: Project, embed: Callable[[list[int]], np.ndarray | None
 
 
 def _from_outside(imported: np.ndarray | None, quick: Callable[[], np.ndarray]) -> np.ndarray:
-    """Imported probabilities, and for items without any those of the quick models."""
+    """Imported probabilities; for items without any, those of the quick models."""
     if imported is None:
         return quick()
     probs = np.maximum(imported.astype(np.float64), LEAST)
@@ -153,12 +152,12 @@ def suspected_answers(project: Project, embed: Callable[[list[int]], np.ndarray 
     project : Project
         Has the answers.
     embed, predicted : callable
-        As for `soft_labels`.
+        See `soft_labels`.
 
     Returns
     -------
     DataFrame
-        As `SoftLabels.answers`; with several labels an item, also value. For values alone see
+        The columns of `SoftLabels.answers`; with several labels an item, also value. For attribute values alone see
         `value_suspects.suspected_values`.
     """
     if project.task == "multilabel":
@@ -177,7 +176,8 @@ def _suspected_of_sets(project: Project, embed: Callable[[list[int]], np.ndarray
     item_ids, first, item = np.unique(rows["item_id"].to_numpy(str), return_index=True, return_inverse=True)
     annotator = np.unique(rows["annotator"].to_numpy(str), return_inverse=True)[1]
     positions = rows["position"].to_numpy(np.int64)[first]
-    known = rows["known"].iloc[first].tolist()
+    gold = [project.state.gold.get(item_id) for item_id in item_ids.tolist()]
+    known = [{} if given is None else answers.lineage.label_states(*given) for given in gold]
     draws = pool_draws(project.pool, positions)
 
     @cache
@@ -193,7 +193,7 @@ def _suspected_of_sets(project: Project, embed: Callable[[list[int]], np.ndarray
         votes = Votes(item[own].astype(np.int64), rows["value"].to_numpy(np.int64)[own],
                       annotator[own].astype(np.int64), rows["certainty"].to_numpy(float)[own],
                       np.zeros(len(own), np.bool_))
-        truth = np.array([-1 if one is None else int(label_id in members(one)) for one in known], np.int64)
+        truth = np.array([-1 if (is_on := states.get(label_id)) is None else int(is_on) for states in known], np.int64)
         majority = np.where(teaches, _majority(votes, len(item_ids), 2), -1)
         on = None if imported is None else imported[:, column]
         probs = _from_outside(None if on is None else np.stack([1 - on, on], axis=1), partial(quick, majority))
@@ -216,11 +216,11 @@ def judged_answers(project: Project) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row an answer: annotator, certainty, right, judged_by ("gold", or "others" where most of two or more other
-        annotators of the item agree).
+        One row for each answer: annotator, certainty, right, judged_by ("gold", or "others" if the truth is the
+        majority of two or more other annotators).
     """
     given = project.answers()
-    answers = given.by_annotator()
+    answers = given.by_annotator(comparable=True)
     if not len(answers) or project.task == "scale":  # with values alone, only unsure answers would be left
         return pd.DataFrame({"annotator": [], "certainty": [], "right": [], "judged_by": []}).astype(
             {"annotator": object, "certainty": float, "right": bool, "judged_by": object})
@@ -251,7 +251,7 @@ def features(pool: Pool, embed: Callable[[list[int]], np.ndarray | None], positi
     pool : Pool
         The items.
     embed : callable
-        As for `soft_labels`.
+        See `soft_labels`.
     positions : list of int
         Which items.
 

@@ -37,7 +37,7 @@ _REMEMBERED = 50_000
 
 
 class EncodedText(NamedTuple):
-    """A text as the net takes it.
+    """A text in the form of the net's input.
 
     Attributes
     ----------

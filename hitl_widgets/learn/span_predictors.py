@@ -1,8 +1,8 @@
 """Models that find spans: the protocol, the workbench's own tagger, and checks of outputs.
 
-A model is an object with `predict`, which takes a list of texts and returns for each a mapping with spans, labels and
-scores. `as_span_detector` takes such an object, `checked_spans` turns its output for a text into `Candidate` objects
-and counts what can't be used.
+A model is an object with a method `predict`, which is called with a list of texts and returns for each a mapping with
+spans, labels and scores. `as_span_detector` accepts such an object. `checked_spans` converts the output for a text to
+`Candidate` objects, and counts spans that can't be used.
 """
 
 from __future__ import annotations
@@ -53,7 +53,7 @@ class OwnSpanDetector:
         self.net = net.eval()
 
     def predict(self, texts: list[str]) -> Sequence[Mapping[str, Any]]:
-        """As `SpanDetector.predict`; labels are numbers from 0."""
+        """Find the spans in each text; labels are numbers from 0. See `SpanDetector.predict`."""
         each = [encoded(text) for text in texts]
         outputs: list[Mapping[str, Any]] = []
         for text, found in zip(each, find_spans(self.net, each), strict=True):
@@ -92,7 +92,7 @@ def predicted_spans(detector: SpanDetector, texts: Sequence[str]) -> list[Mappin
     Raises
     ------
     ModelError
-        When it raises, or doesn't give a mapping for each text.
+        When the model raises, or doesn't return a mapping for each text.
     """
     outputs: list[Mapping[str, Any]] = []
     for start in range(0, len(texts), AT_ONCE):
@@ -119,7 +119,7 @@ def checked_spans(output: Mapping[str, Any], n_characters: int, *, most: int = M
     Parameters
     ----------
     output : mapping
-        As `SpanDetector.predict` returns for a text.
+        The output of `SpanDetector.predict` for one text.
     n_characters : int
         Length of the text.
     most : int

@@ -112,7 +112,7 @@ def _missing_loss(logits: Tensor, some: Sequence[_Example]) -> Tensor:
 
 
 def _example_of(one: MarkedObject) -> _Example | None:
-    """A marked span as the loss takes it; None if it contains no word, or no marked word is near enough."""
+    """Convert a marked span for the loss; None if it contains no word, or no marked word is near enough."""
     text = encoded(one.image)
     first, last = tokens_of(text.places, int(one.at[0]), int(one.at[1]))
     wrong, missing = (marked[(marked >= first - AROUND) & (marked < last + AROUND)] for marked in

@@ -50,7 +50,7 @@ class CorrectedText:
     unknown : tuple of int
         Labels about which nothing is known in this text.
     item_id : str or None
-        Answers to one text have one item_id, so that none of them validates what another taught.
+        Answers to one text have one item_id, so that they are all used for training, or all for validation.
     """
 
     text: str

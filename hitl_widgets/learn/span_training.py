@@ -60,7 +60,7 @@ class SpanOptions:
 
 
 class FittedSpans(NamedTuple):
-    """A trained net.
+    """A trained net, with the thresholds of its labels.
 
     Attributes
     ----------
@@ -221,7 +221,7 @@ def _loss(net: SpanNet, some: Sequence[tuple[EncodedText, Targets]], hidden: flo
 
 
 def span_thresholds(examples: Sequence[_Example], found: Sequence[FoundSpans], n_labels: int) -> np.ndarray:
-    """The threshold with the best F1 for each label's proposals, shrunk towards that of all labels.
+    """Find the threshold with the best F1 for each label's proposals, shrunk towards the best one for all labels.
 
     A proposal is right if a span has its tokens and label; proposals where nothing is known don't count.
 

@@ -36,7 +36,7 @@ class TextFeedback:
     rationales : TextRationales
         The marked words, by rows of the training set.
     regions : list
-        item_id and regions of all marked texts, as the log has them.
+        item_id and regions of all marked texts, as stored in the log.
     others : list of str
         Texts that nobody marked, up to 200, drawn at random.
     """
@@ -111,7 +111,7 @@ def text_feedback_of(project: Project, item_ids: Sequence[str], view_of: Any, *,
 
 
 def _may_teach(project: Project, item_id: str) -> bool:
-    """Whether an item is in the pool, and isn't one that measures."""
+    """Whether an item is in the pool, and neither in the hold-out nor gold."""
     [position] = project.pool.positions([item_id]).tolist()
     return position >= 0 and not project.queue.holdout[position] and not project.queue.gold[position]
 
@@ -123,7 +123,7 @@ def _joined(decisions: Sequence[Decision], *, missing: bool) -> tuple[np.ndarray
 
 
 def _as_logged(decisions: Sequence[Decision]) -> list[list[Any]]:
-    """Wrong and missing region of each decision, as the log has them."""
+    """Wrong and missing region of each decision, as stored in the log."""
     return [[None if region is None else region.to_dict() for region in (decision.wrong, decision.missing)]
             for decision in sorted(decisions, key=lambda decision: decision.annotator)]
 

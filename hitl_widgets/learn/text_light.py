@@ -52,7 +52,7 @@ class TextPrior:
     Attributes
     ----------
     rarity : ndarray of float32, shape (n_buckets,)
-        As `text_nets.rarity_of` gives it.
+        As returned by `text_nets.rarity_of`.
     buckets : ndarray of int64, shape (n_kept,)
         Buckets of the features that occur.
     topics : ndarray of float32, shape (n_kept, n_topics)
@@ -103,7 +103,7 @@ def text_rows(texts: Sequence[str], rarity: np.ndarray) -> sparse.csr_matrix:
     texts : sequence of str
         The texts, any number.
     rarity : ndarray of float32, shape (n_buckets,)
-        As in a `TextPrior`.
+        The `rarity` of a `TextPrior`.
     """
     parts = [sparse.csr_matrix((0, len(rarity)), dtype=np.float32)]
     for some in at_once(texts):
@@ -140,7 +140,7 @@ def coordinates(rows: sparse.csr_matrix, prior: TextPrior, *, topics: float = 0.
     Parameters
     ----------
     rows : sparse matrix, shape (n, n_buckets)
-        As `text_rows` gives them; one row or more.
+        As returned by `text_rows`; one row or more.
     prior : TextPrior
         The prior of the pool.
     topics : float
@@ -193,13 +193,13 @@ def fit_text_light(rows: sparse.csr_matrix, targets: Tensor, weights: Tensor, *,
     Parameters
     ----------
     rows : sparse matrix, shape (n, n_buckets)
-        Features of the texts, as `text_rows` gives them.
+        Features of the texts, as returned by `text_rows`.
     targets, weights, n_labels, draws, shares
-        As for `light.fit_light`.
+        See `light.fit_light`.
     prior : TextPrior
         The prior of the pool.
     penalty : ndarray of float, shape (n_buckets,), optional
-        As for `coordinates`.
+        See `coordinates`.
     strength : float
         Inverse of the penalty on all weights, as scikit-learn's C.
 
@@ -230,9 +230,9 @@ def fit_text_light_labels(rows: sparse.csr_matrix, on: Tensor, weights: Tensor, 
     Parameters
     ----------
     rows, prior, penalty, strength
-        As for `fit_text_light`.
+        See `fit_text_light`.
     on, weights, draws, shares
-        As for `multilabel.fit_light_labels`.
+        See `multilabel.fit_light_labels`.
 
     Returns
     -------
@@ -283,7 +283,7 @@ def row_logits(net: AdditiveTextNet, rows: sparse.csr_matrix) -> Tensor:
     net : AdditiveTextNet
         Has the rarity with which the rows were computed.
     rows : sparse matrix, shape (n, n_buckets)
-        As `text_rows` gives them.
+        As returned by `text_rows`.
     """
     weight = net.last.weight.detach().cpu().double().numpy()
     logits = np.asarray(rows @ weight.T) + net.last.bias.detach().cpu().double().numpy()
@@ -318,7 +318,7 @@ class PoolTexts:
 
     @property
     def prior(self) -> TextPrior:
-        """The prior of the texts; fitting it may take seconds the first time."""
+        """The prior of the texts. It is fitted at the first access, which may need seconds."""
         with self._lock:
             if self._prior is None:
                 text = f"{FORM} {self.pool.digest} {self.seed}"

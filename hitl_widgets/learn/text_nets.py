@@ -1,9 +1,9 @@
 """Nets for texts: an additive one whose contributions are exact, and a small convolutional one.
 
-Both take code points, and cut a text into tokens as `items.tokens` does. `AdditiveTextNet` adds up the weights of
-hashed features, each of which belongs to a token (or to two that are neighbours), so that its logits are a bias and a
-sum over tokens: `AdditiveTextNet.contributions`. `TextCNN` has embeddings of tokens, from the same features, and
-convolutions over them. `features_of` gives the features.
+The input of both is the code points of texts, which they split into tokens like `items.tokens`. `AdditiveTextNet` adds
+up the weights of hashed features. Each feature belongs to a token or to two neighbouring tokens, so that a logit is a
+bias plus a sum over tokens (`AdditiveTextNet.contributions`). `TextCNN` has embeddings of tokens, from the same
+features, and convolutions over them. `features_of` computes the features.
 """
 
 from __future__ import annotations
@@ -181,7 +181,7 @@ class Amounts(NamedTuple):
     Attributes
     ----------
     rows, tokens : ndarray of int, shape (n,)
-        As in `Features`.
+        See `Features`.
     buckets : ndarray of int, shape (n,)
         The bucket of each feature.
     amounts : ndarray of float64, shape (n,)
@@ -189,7 +189,7 @@ class Amounts(NamedTuple):
     pairs : ndarray of bool, shape (n,)
         Whether it belongs half to its token and half to the next one.
     spans : list of ndarray
-        As in `Features`.
+        See `Features`.
     """
 
     rows: np.ndarray
@@ -206,7 +206,7 @@ def amounts_of(texts: Sequence[str], rarity: np.ndarray) -> Amounts:
     Parameters
     ----------
     texts : sequence of str
-        As for `features_of`.
+        See `features_of`.
     rarity : ndarray, shape (n_buckets,)
         Inverse document frequencies.
 
@@ -259,7 +259,7 @@ class AdditiveTextNet(nn.Module):
     n_buckets : int
         Number of hashed features, a power of two.
     rarity : ndarray of float32, shape (n_buckets,), optional
-        As `rarity_of` gives it; equal for all features when None.
+        As returned by `rarity_of`; equal for all features when None.
 
     Attributes
     ----------
@@ -305,7 +305,7 @@ class AdditiveTextNet(nn.Module):
         Parameters
         ----------
         views : Tensor of shape (n, L), or sequence of Tensor of shape (L,)
-            As for `forward`.
+            See `forward`.
 
         Returns
         -------
@@ -458,7 +458,7 @@ def unfitted_additive_net(path: Path, *, prefix: str = "") -> AdditiveTextNet:
     path : Path
         The safetensors file.
     prefix : str
-        As for `holds_additive_net`.
+        See `holds_additive_net`.
     """
     n_labels, n_buckets = shapes_in(path)[f"{prefix}last.weight"]
     return AdditiveTextNet(n_labels, n_buckets).eval()

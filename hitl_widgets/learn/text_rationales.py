@@ -52,7 +52,7 @@ class TextRationales(Rationales):
     Parameters
     ----------
     rows, left_out
-        As in `Rationales`.
+        See `Rationales`.
     wrong, missing : Tensor of bool, shape (n_marked, n_characters)
         The characters that were marked; False after a text's end.
     texts : tuple of str
@@ -231,7 +231,7 @@ class TextRationaleLoss(RationaleLoss):
     rationales : TextRationales
         The marked words; texts with a label first.
     labels : Tensor
-        Labels of all marked texts, as `RationaleLoss` takes them; any value for texts without a label.
+        Labels of all marked texts; see `RationaleLoss`. Any value for texts without a label.
     generator : torch.Generator
         Source of the order and of the replacement words.
     weight : float
@@ -288,7 +288,7 @@ def text_rationale_loss(labels: Tensor, rationales: TextRationales, readable: np
     Parameters
     ----------
     labels : Tensor
-        Labels of all texts of a training, as `RationaleLoss` takes them.
+        Labels of all texts of a training; see `RationaleLoss`.
     rationales : TextRationales
         The marked words, by rows of the texts.
     readable : ndarray of bool, shape (n,)
@@ -304,12 +304,12 @@ def text_rationale_loss(labels: Tensor, rationales: TextRationales, readable: np
 
 
 def text_log_probs(net: nn.Module, batch: Batch, n: int, *, of_sets: bool = False) -> Tensor:
-    """A net's log-probabilities of n texts, as `rationales.log_probs` gives those of images.
+    """Compute a net's log-probabilities for n texts; see `rationales.log_probs` for images.
 
     Raises
     ------
     ModelError
-        If the net raises, or gives no logits.
+        If the net raises, or its outputs aren't logits.
     """
     try:
         output = run_net(net, batch)

@@ -28,9 +28,9 @@ def text_logits(predictor: Any, texts: Sequence[str]) -> Tensor:
     Raises
     ------
     ViewError
-        If preprocess can't take a text.
+        If preprocess fails on a text.
     ModelError
-        If the net gives no finite logits.
+        If the net's logits aren't finite.
     """
     views = [predictor.preprocess(text) for text in texts]
     logits: list[Tensor] = [torch.zeros(0)] * len(texts)

@@ -1,7 +1,7 @@
 """A net's views of texts: code points, or the output of a person's own preprocessing or tokenizer.
 
-`TextPreprocess` gives the code points that the workbench's own nets read, `ProbedText` calls a person's function or
-Hugging Face tokenizer, and `collate` makes a batch of views.
+`TextPreprocess` converts a text to the code points that the workbench's own nets read, `ProbedText` calls a user's
+function or Hugging Face tokenizer, and `collate` makes a batch of views.
 """
 
 from __future__ import annotations
@@ -23,13 +23,13 @@ MOST_READ = 20_000
 # Padding of shorter texts in a batch: no code point.
 NO_CHARACTER = -1
 OFFSETS, IDS, MASK = "offset_mapping", "input_ids", "attention_mask"
-# A text whose views tell preprocessings of the same name apart.
+# Preprocessings with the same name are distinguished by their views of this text.
 PATTERN = "The quick brown fox - 0123456789 - saw: Füchse, лисы, الثعالب, 狐 & 🦊!\n"
 
 
 @dataclass(frozen=True)
 class TextPreprocess:
-    """The view of a text that the workbench's own nets take: its code points.
+    """Convert a text to its code points, the view of texts that the workbench's own nets read.
 
     Parameters
     ----------
@@ -68,7 +68,7 @@ def text_of(view: Tensor) -> str:
 
 
 class EncodedText(dict[str, Tensor]):
-    """A mapping returned by a person's preprocessing for a text, with keys such as `input_ids`; no batch axis.
+    """The view of one text, as a mapping with keys such as `input_ids`, from a user's preprocessing; no batch axis.
 
     Attributes
     ----------
@@ -88,14 +88,14 @@ class EncodedText(dict[str, Tensor]):
 
 
 class ProbedText:
-    """A person's own preprocessing of texts: a function, or a tokenizer of Hugging Face's.
+    """A user's own preprocessing of texts: a function, or a Hugging Face tokenizer.
 
     Parameters
     ----------
     function : callable
-        Maps a text to a tensor or a mapping of tensors, also as a batch of one. In a mapping, `offset_mapping` has
-        [start, end) of each token in the text; it isn't passed to the net. A tokenizer of Hugging Face's is asked for
-        offsets automatically, and truncates texts that are too long for the net.
+        Maps a text to a tensor or a mapping of tensors, with or without a batch axis of length 1. In a mapping,
+        `offset_mapping` has [start, end) of each token in the text; it isn't passed to the net. A Hugging Face
+        tokenizer is asked for offsets automatically, and truncates texts that are too long for the net.
     most : int or None
         Tokens that the net has room for; None where that isn't known.
 
@@ -116,7 +116,7 @@ class ProbedText:
         self._call = _tokenizer_call(function, most)
 
     def __call__(self, text: str) -> Any:
-        """The view of a text: a tensor, or an `EncodedText`; ViewError when the function can't take it."""
+        """Return the view of a text, a tensor or an `EncodedText`; ViewError if the function fails on it."""
         try:
             return self._as_view(self._call(text))
         except Exception as error:  # a user's own code, which may raise anything
@@ -211,7 +211,7 @@ def as_text_preprocess(preprocess: Any, net: nn.Module | None = None) -> TextVie
 
 
 def reads_code_points(net: nn.Module) -> bool:
-    """Whether a net takes code points as `TextPreprocess` gives them: its attribute `reads_code_points`."""
+    """Whether a net reads the code points that `TextPreprocess` returns: its attribute `reads_code_points`."""
     return bool(getattr(net, "reads_code_points", False))
 
 
@@ -241,7 +241,8 @@ def recipe_of(preprocess: TextView, texts: Sequence[str] = ()) -> str:
     ----------
     preprocess : TextPreprocess or ProbedText
     texts : sequence of str
-        Texts of the pool to try besides a fixed one, all of whose words a small vocabulary may lack.
+        Texts of the pool for which the output is included besides a fixed text. A small vocabulary may have none of the
+        fixed text's words.
     """
     if isinstance(preprocess, TextPreprocess):
         return repr(preprocess)
@@ -256,12 +257,12 @@ def recipe_of(preprocess: TextView, texts: Sequence[str] = ()) -> str:
 # -- batches -------------------------------------------------------------------------------------------------
 
 def collate(views: Sequence[Any], *, pad: int = NO_CHARACTER) -> Batch:
-    """A batch of views of texts, shorter ones padded on the right.
+    """Make a batch of the views of texts; shorter ones are padded on the right.
 
     Parameters
     ----------
     views : sequence of Tensor, or of mappings of tensors
-        As a preprocessing gives them. In mappings, `input_ids` are padded with the tokenizer's own padding value, and
+        The outputs of a preprocessing. In mappings, `input_ids` are padded with the tokenizer's own padding value, and
         everything else with 0; `offset_mapping` is left out.
     pad : int
         Padding value of tensors.

@@ -1,7 +1,7 @@
 """The training loop, as named steps.
 
-`train` is the whole loop: it takes `TrainingData` and `TrainingOptions` and returns `Trained`. Each step
-(`train_epoch`, `backward`, `validate`; those of the data are in `data`) can be used in a loop of one's own.
+`train` is the whole loop: from `TrainingData` and `TrainingOptions` it makes a `Trained` net. Each step
+(`train_epoch`, `backward`, `validate`, and the steps of `data`) can also be used in a loop of your own.
 """
 
 from __future__ import annotations
@@ -53,11 +53,11 @@ class TrainingOptions:
     Parameters
     ----------
     epochs : int, optional
-        Number of passes over the images that train, 1 or more. When None, 20, and more where these are fewer steps than
+        Number of passes over the training images, 1 or more. When None, 20, or more if that is fewer steps than
         `min_steps`.
     budget_s : float, optional
-        Seconds, at most, above 0, from the call of `train` to its end; the learning rate falls with the time that is
-        left. At least one batch is learnt, and the images are read, however long that takes.
+        Maximum number of seconds, above 0, from the call of `train` to its end; the learning rate falls with the time
+        that is left. The images are read and at least one batch is learnt, however long that takes.
     seed : int
         Seed of every random choice.
     lr : float, optional
@@ -65,7 +65,7 @@ class TrainingOptions:
     weight_decay : float
         Weight decay of AdamW, 0 or more.
     batch_size : int
-        Images in a batch, 1 or more; 2 at least are taken, since BatchNorm can't learn from one.
+        Images in a batch, 1 or more; 1 means 2, since BatchNorm can't learn from one image.
     patience : int, optional
         Stop after this many epochs whose validation loss was clearly above the lowest. When None 8, and no early stop
         where `epochs` is given.
@@ -256,7 +256,7 @@ def train(net: nn.Module, data: TrainingData, options: TrainingOptions | None = 
     Parameters
     ----------
     net : nn.Module
-        Gives logits; it isn't changed.
+        A net that returns logits; it isn't changed.
     data : TrainingData
         What to learn from.
     options : TrainingOptions, optional
@@ -379,7 +379,7 @@ def seconds_after(net: nn.Module, split: SplitData, options: TrainingOptions) ->
 
 
 def balance(net: nn.Module, last: LastLayer, split: SplitData, shares: Any = None) -> Tensor:
-    """Start the net with the pool's class priors, unless it has them; return what the loss adds to its logits.
+    """Set the bias of a net to the pool's class priors, unless it has them; return the shift for the loss.
 
     Parameters
     ----------
@@ -390,12 +390,12 @@ def balance(net: nn.Module, last: LastLayer, split: SplitData, shares: Any = Non
     split : SplitData
         What to train on.
     shares : array_like, shape (n_labels,), optional
-        As in `data.TrainingData`.
+        See `data.TrainingData`.
 
     Returns
     -------
     Tensor of float32, shape (n_labels,)
-        As `confidence.logit_shift` gives it.
+        As returned by `confidence.logit_shift`.
     """
     targets, weights = split.targets[split.training], split.weights[split.training]
     some = split.training[np.linspace(0, len(split.training) - 1, min(256, len(split.training))).astype(int)]
@@ -416,9 +416,9 @@ def calibrate(state: TrainingState, last: LastLayer | None, split: SplitData, sh
     last : LastLayer or None
         The last layer; None if it wasn't found.
     split : SplitData
-        Has the items that train and those that validate.
+        Has the training and validation items.
     shares : array_like, shape (n_labels,), optional
-        As in `data.TrainingData`.
+        See `data.TrainingData`.
 
     Returns
     -------
@@ -456,7 +456,7 @@ def logits_of(net: nn.Module, images: Tensor | Sequence[Tensor], targets: Tensor
     net : nn.Module
         It stays in evaluation mode.
     images, targets : Tensor
-        As in `data.SplitData`.
+        See `data.SplitData`.
     rows : ndarray of int
         Which of the images.
     """
@@ -554,7 +554,7 @@ def epoch_batches(state: TrainingState, split: SplitData, options: TrainingOptio
     Parameters
     ----------
     state : TrainingState
-        Its generator gives order and augmentation.
+        Its generator determines the order of the items and their augmentation.
     split : SplitData
         What to train on.
     options : TrainingOptions
@@ -586,17 +586,17 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
     net : nn.Module
         It is changed.
     optimizer : Optimizer
-        Its groups may have an "lr_scale", as `checkpoint.parameter_groups` gives them.
+        Its groups may have an "lr_scale", as returned by `checkpoint.parameter_groups`.
     batches : iterable of (views, targets, weights)
-        Such as `data.make_batches` gives.
+        As returned by `data.make_batches`, for example.
     schedule : Schedule
         Gives the learning rate, and counts the steps.
     extra_loss : callable, optional
         Maps the net to a loss that is added at each step, such as `rationales.RationaleLoss`.
     shift : Tensor, shape (n_labels,), optional
-        As for `backward`.
+        See `backward`.
     objective : Objective
-        As in `data.TrainingData`.
+        See `data.TrainingData`.
 
     Raises
     ------
@@ -632,21 +632,21 @@ def train_epoch(net: nn.Module, optimizer: torch.optim.Optimizer, batches: Batch
 def backward(net: nn.Module, views: Batch, targets: Tensor, weights: Tensor, *,
              micro_batches: MicroBatches, shift: Tensor | None = None,
              objective: Objective = ONE_LABEL) -> tuple[float, int]:
-    """Backpropagate the loss of one batch, in parts where memory is short.
+    """Backpropagate the loss of one batch, in several parts if it doesn't fit into memory.
 
     Parameters
     ----------
     net : nn.Module
-        Gets the gradients; former ones are cleared.
+        Its gradients are set; former ones are cleared.
     views : Tensor, shape (n, C, h, w), or a batch of texts
     targets, weights : Tensor
-        As `data.make_batches` gives them.
+        As returned by `data.make_batches`.
     micro_batches : MicroBatches
-        Keeps the number of parts into which a batch is cut.
+        Remembers into how many parts a batch is divided.
     shift : Tensor, shape (n_labels,), optional
         Added to the logits where draws differ from the pool's class priors (`confidence.logit_shift`).
     objective : Objective
-        As in `data.TrainingData`.
+        See `data.TrainingData`.
 
     Returns
     -------
@@ -677,7 +677,7 @@ def validate(net: nn.Module, batches: Batches, *, objective: Objective = ONE_LAB
     batches : iterable of (views, targets, weights)
         The weights aren't used.
     objective : Objective
-        As in `data.TrainingData`.
+        See `data.TrainingData`.
     """
     net.eval()
     place = next(net.parameters()).device
@@ -697,7 +697,7 @@ def forward(net: nn.Module, views: Batch, targets: Tensor) -> Tensor:
     Parameters
     ----------
     net : nn.Module
-        Gives logits.
+        A net that returns logits.
     views : Tensor, shape (n, C, h, w), or a batch of texts
         On the net's device.
     targets : Tensor

@@ -1,4 +1,4 @@
-"""Data of a fine-tuning: the training set, the measuring items, and the marked regions.
+"""Data of a fine-tuning: the training set, the items on which the model is measured, and the marked regions.
 
 `gather` collects all three from a project; `training_set` makes only the first.
 """
@@ -44,7 +44,8 @@ class Data:
     lineage : Lineage
         The taxonomy when the data were collected; later edits don't affect the run.
     reference : mapping of str to str
-        item_id -> label_id of the measuring items: gold, hold-out items that were answered blind or imported.
+        item_id -> label_id of the items on which the model is measured: gold items, and hold-out items that were
+        answered blind or imported.
     reference_positions : ndarray of int
         Positions of these items in the pool.
     feedback : Feedback, TextFeedback or None
@@ -52,7 +53,7 @@ class Data:
     why_no_reference : str
         Why there are no measuring items, where there are neither hold-out answers nor gold.
     shares : ndarray of float64, shape (n_labels,), or None
-        As `pool_shares` gives them.
+        As returned by `pool_shares`.
     """
 
     items: LabelledImages
@@ -71,7 +72,7 @@ def gather(project: Project, registry: Registry, *, certainty: Certainty | str =
     items = training_set(project, registry, certainty=certainty, answers=answers)
     if not len(items):
         raise BadInput("there are no annotations to learn from yet; label some items of the queue first, or bring "
-                       "labels with wb.import_annotations(df). Hold-out and gold items measure, they never teach.")
+                       "labels with wb.import_annotations(df). Models never learn from hold-out and gold items.")
     why = "no hold-out item has been answered yet; the queue mixes them in" if project.settings["holdout"] else \
         "this project has no hold-out, and no gold"
     reference = {str(project.pool.ids[position]): label_id for position, label_id in measuring.items()}
@@ -82,9 +83,10 @@ def gather(project: Project, registry: Registry, *, certainty: Certainty | str =
 def pool_shares(items: LabelledImages, answers: Answers) -> np.ndarray:
     """The class priors of the pool, estimated from the training set.
 
-    A strategy picks items whose labels aren't distributed as in the pool. Therefore answers to items that were drawn at
-    random give the estimate (`shares_of_parts`), also if an edit left them in doubt or they were asked again for other
-    reasons. It is shrunk towards the shares among all answers, which count as `PER_LABEL` such answers for each label.
+    A strategy picks items whose labels aren't distributed as in the pool. Therefore the priors are estimated from
+    answers to items that were drawn at random (`shares_of_parts`), including items that were asked again for other
+    reasons. The estimate is shrunk towards the shares among all answers, which have the weight of `PER_LABEL` random
+    answers for each label.
 
     Parameters
     ----------
@@ -122,7 +124,7 @@ def training_set(project: Project, registry: Registry, *, certainty: Certainty |
                  answers: Answers | None = None) -> LabelledImages:
     """The current annotations as a torch Dataset: the consensus labels of the training items, with the net's views.
 
-    An answer that an edit left in doubt, or that names an inner node, is learnt as one of several candidates
+    An answer that may mean several labels, since an edit or as an inner node of the taxonomy, has several candidates
     (`LabelledImages.candidates`). Where an item may have several labels, a label is unknown, and masked, if an edit
     left it in doubt or added it after the answer.
 

@@ -1,7 +1,8 @@
 """Heads for attributes fitted to all answers, and their comparison with the adopted heads.
 
-`fit_value_candidate` fits them; `compare_values_with` compares both on answers that neither learnt: out-of-fold
-predictions of the new heads, and answers that the adopted heads never learnt. Hold-out and gold aren't used.
+`fit_value_candidate` fits the new heads. `compare_values_with` compares new and adopted heads on answers from which
+neither learnt: the new heads predict out of fold, and only answers that the adopted heads never saw are used. Hold-out
+and gold items aren't used.
 """
 
 from __future__ import annotations
@@ -43,7 +44,7 @@ class ValueCandidate:
     draws : ndarray, shape (n_items,)
         Random numbers that decide the folds; equal for all items of a group.
     votes : DataFrame
-        The answers, as `Answers.value_votes` gives them; `FittedAttribute.answers` are rows of it.
+        The answers, as returned by `Answers.value_votes`; `FittedAttribute.answers` are rows of it.
     lineage : Lineage
         The lineage when the answers were read.
     seed : int
@@ -103,7 +104,7 @@ def out_of_fold_figure(fitted: FittedAttribute) -> dict[str, Any]:
 
 
 def fit_value_candidate(project: Project, registry: Registry, *, certainty: str = "weight") -> ValueCandidate | str:
-    """Fit heads to all values that may train; a sentence with the reason if there is nothing to fit yet.
+    """Fit heads to all training values; if there are too few, return a sentence that says so.
 
     Parameters
     ----------
@@ -218,7 +219,7 @@ def carried_over(said: Predicted, was: Attribute, now: Attribute, lineage: Linea
     Returns
     -------
     ndarray or None
-        As `Predicted.numbers`; None if a value has no counterpart today.
+        See `Predicted.numbers`; None if a value has no counterpart today.
     """
     if (was.scale, was.choices) == (now.scale, now.choices) and not lineage.moved(was.id, version):
         return said.numbers

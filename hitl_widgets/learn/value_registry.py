@@ -52,7 +52,7 @@ AGAIN = "They are learnt again from the answers: no value is lost."
 
 @dataclass(frozen=True)
 class ValueModel:
-    """Heads for attributes, as adopted.
+    """Adopted heads for attributes.
 
     Attributes
     ----------
@@ -121,9 +121,9 @@ class ValueRegistry:
     record : callable
         Called with an event's kind and body, and perhaps its id; appends it to the log.
     lineage : callable
-        Gives the `Lineage` of today.
+        Returns today's `Lineage`.
     latest : callable
-        Gives the log's last "adopted_values" event, from any process, or None.
+        Returns the log's last "adopted_values" event, from any process, or None.
     notify : callable
         Called with a sentence for the person.
     changed : callable
@@ -184,7 +184,7 @@ class ValueRegistry:
     def follow(self) -> bool:
         """Switch to the heads that were adopted last, by any process; quick if they are in use already.
 
-        Where their weights can't be used here, `missing` says why, and the former heads go on predicting.
+        If their weights can't be used here, `missing` has the reason, and the former heads stay in use.
 
         Returns
         -------
@@ -237,7 +237,7 @@ class ValueRegistry:
 
     def install(self, net: nn.Sequential, attributes: Sequence[Attribute], *, taxonomy: int, origin: str,
                 event_id: str | None = None, **more: Any) -> str:
-        """Adopt heads. Their weights are on disk before the log says so.
+        """Adopt heads: store their weights on disk, then record the adoption in the log.
 
         Parameters
         ----------
@@ -516,7 +516,7 @@ class ValueRegistry:
         Raises
         ------
         ModelError
-            As for `output`.
+            See `output`.
         """
         attribute_id, _, choice = name.partition("=")
         attribute = self._lineage().today.attribute(attribute_id)

@@ -176,7 +176,7 @@ def fit_and_measure(project: Project, registry: Registry, *, adopt: str, certain
     project : Project
     registry : Registry
     adopt : "better", "always" or "never"
-        As for `Workbench.finetune`.
+        See `Workbench.finetune`.
     certainty : str
         With "off" each answer counts the same.
 
@@ -238,7 +238,7 @@ def without_learnt(known: pd.DataFrame, adoption: Event) -> pd.DataFrame:
     Parameters
     ----------
     known : DataFrame
-        As `reference.measuring_values` gives it.
+        As returned by `reference.measuring_values`.
     adoption : Event
         The event by which the heads were adopted.
     """

@@ -1,7 +1,7 @@
 """Values that were probably given by mistake: those far from out-of-fold predictions.
 
-`suspected_values` gives the probability that each answer's value is right; the least probable are asked again as second
-looks.
+`suspected_values` returns the probability that each answer's value is right. The items with the least probable values
+are asked again (second looks).
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ SHARE, MOST, PASSES = 0.05, 0.5, 50
 
 
 def suspected_values(project: Project, registry: Registry) -> pd.DataFrame:
-    """The probability that each value is right, for items that may train.
+    """The probability that each value is right, for training items.
 
     Parameters
     ----------
@@ -34,8 +34,8 @@ def suspected_values(project: Project, registry: Registry) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        One row a value: item_id, position, annotator, decision_id, unsure (False), chosen_by, attribute_id, value,
-        expected (out of fold, a value of the attribute), right.
+        One row for each value: item_id, position, annotator, decision_id, unsure (False), chosen_by, attribute_id,
+        value, expected (the out-of-fold prediction, a value of the attribute), right.
     """
     new = fit_value_candidate(project, registry)
     if isinstance(new, str):

@@ -1,8 +1,8 @@
 """Heads for attributes: a value on a scale, or one of several choices, from rows of descriptors.
 
-`ValueHeads` holds a head for each attribute, side by side, as one module whose outputs Captum's methods explain: a
-`scale_head.ScaleHead`, or for choices a head of `light.fit_light`. `fit_values` fits the head of one attribute to the
-answers that give it a value, `predict_values` predicts with it.
+`ValueHeads` is a module with a head for each attribute: a `scale_head.ScaleHead`, or for choices a head of
+`light.fit_light`. Captum's methods can explain its outputs. `fit_values` fits the head of one attribute to the answers
+with a value of it, and `predict_values` predicts with the head.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class ValueHeads(nn.Module):
     Parameters
     ----------
     heads : mapping of str to nn.Module
-        attribute_id -> a `ScaleHead`, or for choices a head that gives a logit for each.
+        attribute_id -> a `ScaleHead`, or for choices a head that returns a logit for each.
 
     Attributes
     ----------
@@ -150,7 +150,7 @@ class FittedAttribute:
     predicted : ndarray of float64
         Out-of-fold predictions: values on a scale, shape (n,), or probabilities of choices, shape (n, n_choices).
     deviations : ndarray of float64, shape (n,)
-        As `ScaleHead.deviations`, out of fold; NaN for choices.
+        Out-of-fold standard deviations (see `ScaleHead.deviations`); NaN for choices.
     """
 
     attribute: Attribute
@@ -208,7 +208,7 @@ def fit_values(rows: Tensor, attribute: Attribute, items: np.ndarray, values: Se
     weights : ndarray, shape (n,)
         How much each answer counts.
     draws : ndarray, shape (n_items,)
-        As for `fit_scale`, one for each item.
+        See `fit_scale`; one for each item.
     n_tones : int
         Number of columns at the end that are tones (`tones.Tones`), which get more weight for scales.
 
@@ -259,7 +259,7 @@ class Predicted(NamedTuple):
     probs : ndarray of float64, shape (n, n_steps), or None
         The probability of each step of an ordinal scale, and of each choice; None for a continuous scale.
     deviations : ndarray of float64, shape (n,)
-        As `ScaleHead.deviations`, as shares of the scale's length; for choices the probability of any other choice.
+        See `ScaleHead.deviations`, as shares of the scale's length; for choices the probability of any other choice.
     """
 
     values: tuple[Value, ...]

@@ -60,7 +60,7 @@ class ValuesModel:
         Parameters
         ----------
         items : Pool, folder, paths, uint8 arrays, PIL images, or DataFrame; or a list of texts
-            As for `Pool.from_images` or `Pool.from_texts`.
+            See `Pool.from_images` or `Pool.from_texts`.
 
         Returns
         -------
@@ -97,7 +97,7 @@ class ValuesModel:
         """Save the heads in a folder of their own: see `Model.save`.
 
         The folder has the weights of descriptors and heads (``values.safetensors``), the attributes
-        (``model.json``), the card (``README.md``) and ``load.py``: ``load(folder)(items)`` gives a dict of values for
+        (``model.json``), the card (``README.md``) and ``load.py``: ``load(folder)(items)`` returns a dict of values for
         each item.
 
         Parameters

@@ -30,7 +30,7 @@ class LoggedVersions:
     ----------
     log : Log
     lineage : callable
-        Gives the `Lineage` of today.
+        Returns today's `Lineage`.
     """
 
     def __init__(self, log: Log, lineage: Callable[[], Lineage]) -> None:

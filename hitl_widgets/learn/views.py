@@ -230,7 +230,7 @@ class KeptViews:
         Parameters
         ----------
         position, stamp
-            As for `get`.
+            See `get`.
         seen : Seen
             The values as they were read.
         """
@@ -365,7 +365,7 @@ class TextViews(Sequence[View]):
     Parameters
     ----------
     views : sequence of Tensor, or of mappings of tensors
-        As `preprocess` gives them; None in place of an unreadable one.
+        As returned by `preprocess`; None in place of an unreadable one.
     preprocess : TextPreprocess or ProbedText
         The preprocessing that they come from.
     """

@@ -1,1 +1,1 @@
-"""Projects: what people do in them, tables of what stands, and the state that follows from the log."""
+"""Projects: what people do in them, tables of current answers, and the state that follows from the log."""

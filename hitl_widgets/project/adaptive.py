@@ -1,9 +1,9 @@
 """Adaptive answer-first: people who follow wrong suggestions answer before they see any. Read `adapt` first.
 
-The owner sets a threshold (`adaptive` in the policy). When the whole interval of a person's automation bias lies above
-it, the person is told, and from then on answers most items that would be shown with a suggestion before seeing it. When
-the interval of one suggested label, over all people, lies above it, the same holds for items with that suggestion. The
-event "told" records the figure; another value of `adaptive` ends it.
+The owner sets a threshold for automation bias (`adaptive` in the policy). If the whole interval of a person's bias lies
+above the threshold, the person is told so, and from then on answers most items before seeing a suggestion. If the
+interval of one suggested label, over all people, lies above it, everybody does so for items with this suggestion. An
+event of kind "told" records the bias. Setting another value of `adaptive` ends the measure.
 """
 
 from __future__ import annotations
@@ -16,7 +16,6 @@ import pandas as pd
 from ..events import Event
 from ..quality.votes_about import names_of_states
 from ..records import utc_now
-from ..taxonomy.label_sets import members
 
 if TYPE_CHECKING:
     from .answers import Answers
@@ -30,7 +29,7 @@ LABEL = "Answers follow the suggestion {label!r} where it is wrong, more often t
 
 
 def adapt(project: Project, annotator: str) -> list[str]:
-    """Tell a person which items they answer first from now on; return the new notices, none without a threshold.
+    """Tell a person which items they answer before seeing a suggestion from now on; return the new notices.
 
     Parameters
     ----------
@@ -43,7 +42,7 @@ def adapt(project: Project, annotator: str) -> list[str]:
         return []
     from ..quality.suggestion_effect import automation_bias  # few projects need it, and it takes a while
     taxonomy = project.taxonomy
-    gold = {item_id: taxonomy.name_of(label_id) for item_id, label_id in project.gold().items()}
+    gold = {item_id: taxonomy.name_of(label_id) for item_id, label_id in project.gold(whole=True).items()}
     answers = project.answers()
     bias = automation_bias(answers.cards(), gold)
     per_label = bias.per_label if project.task != "multilabel" else _of_each_label(project, answers)
@@ -77,13 +76,14 @@ def _of_each_label(project: Project, answers: Answers) -> pd.DataFrame:
     for label_id in project.taxonomy.label_ids:
         on, off = names_of_states(name := project.taxonomy.name_of(label_id))
         votes[name] = cards[name][cards[name]["suggestion"] == on]
-        truth[name] = pd.Series({item_id: on if label_id in members(known) else off
-                                 for item_id, known in project.gold().items()}, dtype=object)
+        truth[name] = pd.Series({item_id: on if is_on else off for item_id, given in dict(project.state.gold).items()
+                                 if (is_on := project.lineage.label_states(*given).get(label_id)) is not None},
+                                dtype=object)
     return bias_by_label(votes, truth)
 
 
 def where(project: Project, annotator: str) -> set[str | None]:
-    """List the suggested labels (today's label_ids) for which a person answers first; None stands for all labels."""
+    """The suggested labels (today's label_ids) that a person sees only after answering; None in it means all labels."""
     agreements = project.state.agreements
     if agreements.policy.get(ADAPTIVE) is None:
         return set()

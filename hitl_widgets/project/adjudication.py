@@ -1,8 +1,8 @@
-"""Adjudication: verdicts on items with competing answers, and how many labels are still wrong.
+"""Adjudication: verdicts on items with competing answers, and an estimate of how many labels are still wrong.
 
-A plan records each item's label and posterior at the time of the plan. The most doubtful labels and a random sample of
-the rest are reviewed, until the interval of the residual error lies within a tolerance. Answers are shown without
-names, in random order, and predictions never. Read `Adjudication.next` and `Adjudication.decide` first.
+A plan records each item's label and its posterior probability. The least probable labels and a random sample of the
+rest are reviewed, until the interval of the residual error lies within a tolerance. Answers are shown without names, in
+random order; predictions are never shown. Read `Adjudication.next` and `Adjudication.decide` first.
 """
 
 from __future__ import annotations
@@ -63,7 +63,7 @@ class CompetingAnswer:
     letter : str
         A, B and so on, in a random order for each item.
     label_id, label : str or None
-        The answer under today's labels; None for "unsure" without a guess, or where an edit left it in doubt.
+        The answer under today's labels; None for "unsure" without a guess, or if a taxonomy edit made it ambiguous.
     certainty : float or None
         From 0 to 10; None unless it was given for this item.
     note : str or None
@@ -105,7 +105,7 @@ class Case:
 
 @dataclass(frozen=True)
 class _Plan:
-    """A plan and the progress of its review: arrays with a value for each item that still counts in it."""
+    """A plan of a review and its progress. Each array has a value for each item that is still part of the plan."""
 
     id: str
     item_ids: list[str]
@@ -179,8 +179,8 @@ class Adjudication:
         item_id : str or Case
             The item.
         label : str, collection of str or None
-            A label's name or id; where an item may have several, a list of them, [] for none. None where no label is
-            right, as in an honest disagreement: the votes then hold, the minority's included.
+            A label's name or id; where an item may have several, a list of them, [] for none. None if no label is
+            right, as in an honest disagreement: all votes then stay valid, including those of the minority.
         cause : str
             Why the answers differed: "ambiguous" (item), "guideline_gap", "slip", "edge_case" or "disagreement" (an
             honest one).
@@ -196,7 +196,7 @@ class Adjudication:
         Raises
         ------
         BadInput, UnknownItem, UnknownLabel, IdReused, ReadOnly, DiskFull, LogBusy
-            Nothing was stored then.
+            When an argument can't be used, or the log can't be written. Nothing was stored then.
         """
         project = self.project
         position = project.pool.position(getattr(item_id, "item_id", item_id))
@@ -222,7 +222,7 @@ class Adjudication:
 
     def retract(self, verdict_id: str | Verdict, *, id: str | None = None, annotator: str | None = None,
                 acted_at: datetime | None = None) -> Verdict:
-        """Take a verdict back: the votes, or an earlier verdict, hold again. A second call changes nothing.
+        """Take a verdict back, so that the votes or an earlier verdict are valid again. A second call changes nothing.
 
         Raises
         ------
@@ -233,7 +233,7 @@ class Adjudication:
         event = project.log.get(verdict_id)
         if event is None or event.kind != "adjudicated" or "undoes" in event.body:
             raise UnknownDecision(f"verdict {verdict_id!r} isn't in the log; .table['verdict_id'] has those that "
-                                  "stand.")
+                                  "weren't taken back.")
         project.refresh()
         if any(verdict.id == verdict_id for verdict in project.state.verdicts.all()):
             project.take_in(events.Event(
@@ -255,7 +255,7 @@ class Adjudication:
 
     @property
     def table(self) -> pd.DataFrame:
-        """One row per verdict that stands, the newest first.
+        """One row per verdict that wasn't taken back, the newest first.
 
         Columns: item_id, before (the label in the plan; missing for an item outside the plan), label (missing where
         none was chosen), changed, cause, note, annotator (the name in the log), acted_at, n_answers, verdict_id.
@@ -305,9 +305,10 @@ class Adjudication:
 
     @property
     def sets(self) -> list[tuple[str, str]]:
-        """The sets of labels that a page offers, where an item may have several: id and name, the most frequent first.
+        """The sets of labels that the page offers, where an item may have several: id and name, most frequent first.
 
-        Those that were answered, those that stand, and each label alone; empty where an item has one label.
+        These are the sets that people answered, the consensus sets, and each single label. The list is empty if items
+        have one label each.
         """
         project = self.project
         if project.task != "multilabel":
@@ -344,7 +345,7 @@ class Adjudication:
 
     def adjudicate(self, item_id: str, label_id: str | None, cause: str, *, note: str | None = None,
                    id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Verdict:
-        """Store a verdict, as `decide` does."""
+        """Store a verdict; the same as `decide`, under the name in the interface of the widgets."""
         return self.decide(item_id, label_id, cause, note=note, id=id, annotator=annotator, acted_at=acted_at)
 
     def progress(self) -> dict[str, Any]:
@@ -362,7 +363,7 @@ class Adjudication:
                 "left": error.n_needed or None, "done": done}
 
     def verdicts(self, n: int = 50) -> list[dict[str, Any]]:
-        """List the annotator's last n verdicts that stand as plain JSON, the newest at the end."""
+        """List the last n verdicts of the annotator that weren't taken back, as plain JSON, the newest at the end."""
         mine = [verdict for verdict in self.project.state.verdicts.all() if verdict.annotator == self.annotator]
         return [{"decision_id": verdict.id, "item_id": verdict.item_id, "label": verdict.label,
                  "cause": verdict.cause} for verdict in mine[-n:]]
@@ -426,7 +427,7 @@ class Adjudication:
     # -- answers ---------------------------------------------------------------------------------------------
 
     def _standing(self, item_id: str) -> list[events.Event]:
-        """The decisions that stand for an item, one for each annotator, in random order."""
+        """The current decisions on an item, one for each annotator, in random order."""
         known = list(self.project.log.events_of([item_id]))
         retracted = [event for event in known if event.kind == "retracted"]
         by: dict[str, list[events.Event]] = {}

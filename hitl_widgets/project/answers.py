@@ -1,7 +1,8 @@
 """Current answers under today's taxonomy: consensus, votes and training labels.
 
 `Answers` reads the log's table of annotations once, so that all its tables are of the same moment. `annotation_table`
-is the table that people see. Read `Answers.training` first.
+makes the table of `Workbench.annotations`. An answer is "in doubt" if, since a taxonomy edit, it may mean one of
+several labels of today. Read `Answers.training` first.
 """
 
 from __future__ import annotations
@@ -66,7 +67,7 @@ class LabelMatrix(NamedTuple):
 
 
 class Answers:
-    """The answers that stood when this was made.
+    """The current answers of a project, at the time when the object was made.
 
     Parameters
     ----------
@@ -98,13 +99,13 @@ class Answers:
 
     @cached_property
     def undecided(self) -> dict[str, tuple[str, ...]]:
-        """Items that are undecided since an edit left answers in doubt: see `annotation_tables.undecided_by_item`."""
+        """Items that are undecided since an edit left answers in doubt; see `annotation_tables.undecided_by_item`."""
         found = tables.undecided_by_item(self._table, self.lineage)
         return {item_id: between for item_id, between in found.items() if item_id not in self.adjudicated}
 
     @cached_property
     def undecided_labels(self) -> dict[str, frozenset[str]]:
-        """The same for sets: each item's undecided labels, see `annotation_tables.undecided_labels_by_item`."""
+        """For sets, each item's labels that are undecided since an edit; see `undecided_labels_by_item`."""
         return tables.undecided_labels_by_item(self._table, self.lineage)
 
     @cached_property
@@ -114,7 +115,7 @@ class Answers:
 
     @cached_property
     def votes(self) -> tables.VotesByItem:
-        """As `given_votes`, with only the adjudicated label where there is one."""
+        """The labels and weights of `given_votes`; an adjudicated item has only its adjudicated label."""
         return {**self.given_votes, **{item_id: [(label_id, 1.0)] for item_id, label_id in self.adjudicated.items()}}
 
     def consensus(self, method: str = "auto") -> pd.DataFrame:
@@ -129,7 +130,7 @@ class Answers:
         certain = counted["item_id"].isin(list(self.adjudicated)).map({True: 1.0, False: np.nan})
         if crowd is None:
             return counted.assign(prob=certain.astype(float))
-        # What one person alone said stands: others' reliability can't correct it.
+        # An item's only answer is its consensus: the reliability of others can't correct it.
         counted, found = counted.set_index("item_id"), crowd.table.set_index("item_id")
         found = found[(found["n"] > 1) & ~found.index.isin(list(self.adjudicated))]
         counted.loc[found.index, "label"] = found["label"].where(~found["tied"], None)
@@ -151,7 +152,7 @@ class Answers:
         rows: list[dict[Any, Any]] = []
         for row, certain in zip(table.to_dict("records"), judged, strict=True):
             of_item = {name: p for name, p in probs.loc[row["item_id"]].items() if not np.isnan(p)}
-            # What one person alone said stands: others' reliability can't correct it.
+            # An item's only answer is its consensus: the reliability of others can't correct it.
             if not certain and row["n_answers"] > 1:
                 # Sums of floats: with as many votes for a label as against it, the share may differ slightly from 0.5.
                 tied = tuple(n for n, p in of_item.items() if abs(p - 0.5) < 1e-9)
@@ -177,9 +178,10 @@ class Answers:
         return pd.DataFrame(found, columns=list(names.values()))
 
     def standing_labels(self) -> dict[str, tuple[str, float]]:
-        """The label_id that stands for each item with an answer (of tied ones the likelier), and its probability.
+        """The consensus of each item that has an answer: item_id -> label_id and its probability.
 
-        The probability of a set of labels is the product over its labels, each estimated from the votes about it.
+        Of tied labels, the more probable one is chosen. The probability of a set of labels is the product over its
+        labels, each estimated from the votes about it.
         """
         if self.task != "multilabel":
             id_of = {self.lineage.today.name_of(label_id): label_id for label_id in self.lineage.today.label_ids}
@@ -229,6 +231,14 @@ class Answers:
     def all_votes(self) -> pd.DataFrame:
         """The table of votes, `votes.VOTE_COLUMNS`: a row for each answer, planted and repeated ones included."""
         return self._all_votes
+
+    def comparable_votes(self) -> pd.DataFrame:
+        """As `all_votes`; sets of labels have only labels that were known in all answers to their item.
+
+        A label that was added to the taxonomy between two answers is no difference between them.
+        """
+        return tables.comparable_votes(self._with_repeats, self.lineage) if self.task == "multilabel" \
+            else self.all_votes()
 
     def cards(self) -> pd.DataFrame:
         """The votes for comparing answers with suggestions, also those in doubt: see `votes_about.cards`."""
@@ -353,7 +363,7 @@ class Answers:
         return self._placed(votes, teaching)
 
     def objects(self, *, teaching: bool = True) -> pd.DataFrame:
-        """List the objects that stand, where objects are asked for: see `object_tables.objects_table`.
+        """List the objects of the current answers, where objects are asked for: see `object_tables.objects_table`.
 
         Parameters
         ----------
@@ -413,8 +423,14 @@ class Answers:
         table: pd.DataFrame = pd.DataFrame(rows, columns=["item_id", "position", "label_ids", "weight"])
         return table
 
-    def by_annotator(self) -> pd.DataFrame:
+    def by_annotator(self, *, comparable: bool = False) -> pd.DataFrame:
         """List every answer to a training or gold item, by item and annotator, without hold-out items.
+
+        Parameters
+        ----------
+        comparable : bool
+            Whether sets of labels, the known one among them, are restricted to the labels of which all sets of their
+            item tell whether they are on: see `annotation_tables.in_common`.
 
         Returns
         -------
@@ -429,8 +445,16 @@ class Answers:
         told = self._are_decided(votes) | queue.gold[places]
         votes = votes.assign(position=places)[told & (places >= 0) & (queue.gold | ~queue.holdout)[places]]
         known = [self.lineage.exactly(*gold[item_id]) if item_id in gold else None for item_id in votes["item_id"]]
-        table: pd.DataFrame = votes.assign(known=pd.Series(known, votes.index, dtype=object)).drop(columns="content") \
-            .sort_values(["item_id", "annotator"], ignore_index=True)
+        given = votes["label_id"].tolist()
+        if comparable and self.task == "multilabel":
+            version_of = dict(zip(self._table["decision_id"], self._table["taxonomy"], strict=True))
+            versions = [*map(version_of.__getitem__, votes["decision_id"]),
+                        *(gold.get(item_id, (None, None))[1] for item_id in votes["item_id"])]
+            both, _ = tables.in_common([*votes["item_id"]] * 2, [*given, *known], versions, self.lineage)
+            given, known = both[:len(votes)], both[len(votes):]
+        table: pd.DataFrame = votes.assign(
+            label_id=pd.Series(given, votes.index, dtype=object), known=pd.Series(known, votes.index, dtype=object)
+        ).drop(columns="content").sort_values(["item_id", "annotator"], ignore_index=True)
         return table
 
     def first_asked(self, reasons: Collection[str]) -> set[str]:
@@ -442,7 +466,7 @@ class Answers:
         Parameters
         ----------
         reasons : collection of str
-            As the log has them in `chosen_by`.
+            Values of `chosen_by` in the log.
 
         Returns
         -------
@@ -460,7 +484,7 @@ class Answers:
         item_ids : sequence of str, length n
             Items that have an answer.
         reasons : collection of str
-            As for `first_asked`.
+            See `first_asked`.
 
         Returns
         -------
@@ -566,7 +590,7 @@ def _voting(table: dict[str, list[Any]]) -> dict[str, list[Any]]:
 
 
 def annotation_table(log: Log, state: State, version: int | None = None) -> pd.DataFrame:
-    """List what stands, one row per item and annotator, under today's labels or as an older version saw them.
+    """List the current annotations, or those of an older version of the taxonomy: one row per item and annotator.
 
     Parameters
     ----------
@@ -590,9 +614,9 @@ def annotation_table(log: Log, state: State, version: int | None = None) -> pd.D
     return tables.annotation_table(_as_of(log, version, lineage), lineage, version=version)
 
 
-# 17 branches: joins what stands, which comes as columns, with what later decisions replaced, which comes as events.
+# 17 branches: joins current annotations, which come as columns, with those that were replaced, which come as events.
 def _as_of(log: Log, version: int, lineage: Lineage) -> dict[str, list[Any]]:
-    """List the annotations that stood under an older version of the taxonomy.
+    """List the annotations that were current under an older version of the taxonomy.
 
     Decisions made under later versions are left out; the decisions that they replaced are listed instead.
     """

@@ -59,7 +59,7 @@ def number(*texts: str) -> float:
 
 
 class Arms:
-    """The arms of a project.
+    """The arms of a project: draws how suggestions are shown to each person for each item.
 
     Parameters
     ----------

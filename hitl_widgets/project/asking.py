@@ -152,12 +152,12 @@ class Asking:
 
     @property
     def arms(self) -> Arms:
-        """The arms of the project, by which it is drawn who sees a suggestion."""
+        """The arms of the project, from which it is drawn how an item is shown to a person."""
         project = self._project
         return Arms(project.settings["seed"], project.state.policy.get("arms", DEFAULT))
 
     def _shown(self, position: int, annotator: str, chosen_by: str) -> Item:
-        """One item as it is shown to an annotator: blind if it measures, else in the arm drawn for the two."""
+        """One item as it is shown to an annotator: blind if it is used for measuring, else in the arm that is drawn."""
         project = self._project
         item_id, meta = str(project.pool.ids[position]), project.pool.meta(position)
         if project.queue.is_blind(position):

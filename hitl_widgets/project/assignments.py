@@ -46,8 +46,8 @@ class Assignment:
     annotator : str
         Who is asked.
     labels : tuple of str, or None
-        label_ids: items whose suggestion is one of them, or, without a suggestion, whose answer in doubt may mean one
-        of them. None for any.
+        label_ids: items whose suggestion is one of them, or, without a suggestion, whose answer may mean one of them or
+        another label since a taxonomy edit. None for any.
     taxonomy : int or None
         The taxonomy version of the labels.
     where : mapping of str to tuple
@@ -159,7 +159,7 @@ class Assignments:
         self._exclusive: Mask | None = None
 
     def take_in(self, events: Iterable[Event]) -> None:
-        """Take in "assigned" events: each person's last assignment holds."""
+        """Apply "assigned" events: each person's last assignment is in force."""
         for event in events:
             annotator = str(event.body.get("annotator", ""))
             self._fixed.pop(annotator, None)
@@ -294,7 +294,7 @@ def assign(project: Project, annotator: str, *, labels: Iterable[str] | None = N
     annotator : str
         The person's name; they need not have answered anything yet.
     labels : iterable of str, or None
-        Names or label_ids; a label with others under it stands for all of these.
+        Names or label_ids; a label with others under it means all of these.
     where : mapping or None
         Column of the pool's metadata -> a value, or a list of allowed values.
     items : iterable or None

@@ -1,8 +1,8 @@
 """Automatic labels for items that an edit left in doubt, after random checks by people.
 
-A proposal says which label each item would get, and in which random order people check them. The checks estimate how
-many of the unchecked labels would be wrong (`acceptance.assess`). Hold-out items are never proposed. Read `advance`
-first.
+An item is in doubt if, since a taxonomy edit, its answer may mean one of several labels. A proposal says which label
+each such item would get, and in which random order people check them. The checks estimate how many of the unchecked
+labels would be wrong (`acceptance.assess`). No label is proposed for hold-out items. Read `advance` first.
 """
 
 from __future__ import annotations

@@ -1,8 +1,9 @@
-"""Doubt about labels: items about which one more person is asked, since the votes so far leave the label in doubt.
+"""Items about which one more person is asked, because the votes so far leave their label uncertain.
 
-This is for ``annotators_per_item=(1, 5)``. The posterior of each item's leading label is computed from the votes that
-stand and each person's reliability; reliabilities are fitted again after a tenth more votes. Where an item may have
-several labels, each has a posterior of its own, on or off, and the least certain one counts. Read `Doubt.note` first.
+This is used if ``annotators_per_item`` is a minimum and a maximum, such as (1, 5). The posterior of each item's leading
+label is computed from the current votes and each person's reliability. Reliabilities are fitted again whenever there
+are a tenth more votes. Where an item may have several labels, each has a posterior of its own, on or off, and the least
+certain one is used. Read `Doubt.note` first.
 """
 
 from __future__ import annotations
@@ -22,14 +23,14 @@ MOST_CELLS = 5_000_000
 
 
 class Doubt:
-    """The posterior of each item's leading label. Not locked: `State` does that.
+    """The posterior probability of each item's leading label. Not thread-safe: `State` calls it under its lock.
 
     Parameters
     ----------
     index : LabelIndex
-        The labels that stand.
+        The current labels of all annotators.
     queue : Queue
-        Gets the posteriors.
+        Receives the posteriors.
     """
 
     def __init__(self, index: LabelIndex, queue: Queue) -> None:

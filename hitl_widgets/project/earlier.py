@@ -15,7 +15,7 @@ CHARACTERS = 2_000  # of each
 
 
 class EarlierTexts:
-    """The texts before another one in its group, in the order of the pool.
+    """For a text of the pool, the texts of the same group that come before it in the pool.
 
     Parameters
     ----------

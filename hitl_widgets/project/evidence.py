@@ -1,7 +1,7 @@
 """Context of a decision: what was on the screen, and the regions that were marked.
 
-Each function checks what a person or a script passed, and gives it the form that the log keeps. Read `seen_on_screen`
-first.
+Each function checks what a person or a script passed, and converts it to the form that is stored in the log. Read
+`seen_on_screen` first.
 """
 
 from __future__ import annotations
@@ -81,8 +81,8 @@ def seen_now(prediction: Prediction | None, *, hidden: bool, chosen_by: str, tax
              values: Mapping[str, PredictedValue] | None = None) -> Seen:
     """What a person would see of an item now: the suggestion and its probabilities, hidden or not.
 
-    There is no suggestion where the model can't tell the likeliest labels apart. `values` are the attribute values that
-    would be suggested.
+    There is no suggestion if the most probable labels are tied. `values` are the attribute values that would be
+    suggested.
     """
     if values:
         return replace(seen_now(prediction, hidden=hidden, chosen_by=chosen_by, taxonomy=taxonomy, scripted=scripted),
@@ -193,7 +193,7 @@ def explanation_feedback(pool: Pool, position: int, *, reason: str | None, wrong
             raise BadInput(f"the {name} region has the size {region.size}; item {pool.ids[position]!r} is "
                            f"{size} (height, width), and the mask must be as large.")
         if region.n_pixels == size[0] * size[1]:
-            raise BadInput(f"the {name} region covers the whole item, which says nothing of where; mark a part.")
+            raise BadInput(f"the {name} region covers the whole item; mark only the part that matters.")
         if region.n_pixels:
             regions[name] = region
     return {"reason": reason or ("wrong" if regions else None), **regions}

@@ -64,7 +64,7 @@ def release(project: Project) -> None:
 
 
 def n_drawn(project: Project) -> int:
-    """Count the standing answers to cards whose arm was drawn at random."""
+    """Count the current answers to cards whose arm was drawn at random."""
     arms = project.log.annotations(columns=["arm"])["arm"]
     return sum(arm is not None and arm != "none" for arm in arms)
 

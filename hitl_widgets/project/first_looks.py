@@ -28,10 +28,10 @@ def first_looks(project: Project) -> pd.DataFrame:
     Returns
     -------
     DataFrame
-        A row for each image and annotator: `COLUMNS`. Lists of dicts: objects, those of the answer, with deleted
-        proposals; seen, the proposals on the screen, or that a blind image would have shown; withheld, the proposals
-        that were withheld. Their label_id holds the label's name today, or its last name if the label is gone or in
-        doubt.
+        A row for each image and annotator, with the columns `COLUMNS`. Three columns have lists of dicts: objects (of
+        the answer, with deleted proposals), seen (the proposals on the screen; for a blind image, those that would have
+        been shown) and withheld (the proposals that were withheld). Their label_id has the label's name today, or its
+        last name if the label was removed, or may mean several labels since an edit.
     """
     project.refresh()
     back = {event.body["decision_id"] for event in project.log.events(kind="retracted")}

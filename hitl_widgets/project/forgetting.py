@@ -42,7 +42,7 @@ LEFT_COLUMNS = ["what", "where", "why"]
 
 @dataclass(frozen=True)
 class Forgotten:
-    """What was removed, and what couldn't be. The name itself is left out, since a notebook keeps its output.
+    """What was removed and what couldn't be removed. The name isn't repeated here, since a notebook stores its output.
 
     Attributes
     ----------
@@ -146,7 +146,7 @@ def _forget_note(project: Project, id: str) -> Forgotten:
     event = log.get(id)
     if event is None or event.kind not in NOTES:
         raise UnknownDecision(f"{id!r:.90} isn't a decision, a verdict, an edit or a part of a thread in this log; "
-                              "wb.annotations()['decision_id'] has the decisions that stand.")
+                              "wb.annotations()['decision_id'] has the current decisions.")
     if project.annotator != event.annotator and not _is_owner(project):
         raise BadInput("a note is forgotten by who wrote it, or by the owner of the project; somebody else acts now.")
     note = event.body.get(NOTES[event.kind])
@@ -163,7 +163,7 @@ def _forget_note(project: Project, id: str) -> Forgotten:
 
 
 def _with_same_note(project: Project, event: Event, note: str) -> list[str]:
-    """Ids of the events that hold a note: a revision repeats the earlier note, and an edit quotes the question."""
+    """Ids of the events that contain a note: a revision repeats the earlier note, and an edit quotes the question."""
     log, ids = project.log, {event.id}
     if event.item_id is not None and event.kind in ("decided", "repeated"):
         ids |= {one.id for one in log.events_of([event.item_id]) if one.annotator == event.annotator
@@ -186,7 +186,7 @@ def _removed(project: Project, done: Completed, *, name: bool) -> pd.DataFrame:
 
 def _left(project: Project, done: Completed, word: str, *, texts: bool = True, number: str | None = None
           ) -> pd.DataFrame:
-    """List the places that may still hold a name or a note."""
+    """List the places that may still contain a name or a note."""
     rows: list[tuple[str, str, str]] = []
     for event in project.log.events(kind="exported"):
         body = event.body

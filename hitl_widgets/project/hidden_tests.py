@@ -19,7 +19,7 @@ from ..items.pool import Pool
 from ..records import LABELLING, Item, Prediction
 from ..sampling.gold import gold_order
 from ..storage.log import Log
-from ..taxonomy.history import Lineage
+from ..taxonomy.history import Lineage, unknown_in
 from ..taxonomy.label_sets import is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
 from .label_index import Pair
@@ -201,7 +201,9 @@ class HiddenTests:
         return next((label_id for label_id in wrong if label_id in partners), next(iter(wrong), None))
 
     def _truth(self, place: int) -> str | None:
-        return truth_of(self._state.reference.gold.get(place), self._state.lineage)
+        """The known label; None for a known set that doesn't tell of a label that was added later."""
+        given, lineage = self._state.reference.gold.get(place), self._state.lineage
+        return None if given is None or unknown_in(*given, lineage) else truth_of(given, lineage)
 
     def _draws_of(self, annotator: str, places: np.ndarray) -> np.ndarray:
         """Two random numbers of each gold item for a person: one for the order, one to reserve items for planting."""
@@ -297,10 +299,24 @@ def wrong_set(truth: str, prediction: Prediction, leave: Collection[str],
 
 
 def plantable(state: State) -> list[int]:
-    """Positions of gold items on which a wrong suggestion may be planted: known today, no hold-out, not sensitive."""
+    """Positions of gold items on which a wrong suggestion may be planted.
+
+    Their known label is one of today's labels and isn't sensitive, and they aren't in the hold-out. A known set tells
+    of all of today's labels.
+    """
     leave = sensitive(state.lineage.today)
     return [place for place, given in state.reference.gold.items() if not state.queue.holdout[place]
-            and (label_id := truth_of(given, state.lineage)) is not None and leave.isdisjoint(members(label_id))]
+            and (label_id := truth_of(given, state.lineage)) is not None and leave.isdisjoint(members(label_id))
+            and not unknown_in(*given, state.lineage)]
+
+
+def none_plantable(state: State) -> str:
+    """A message that no gold item is plantable, and what to do."""
+    n_older = sum(bool(unknown_in(*given, state.lineage)) for given in state.gold.values())
+    older = f" {n_older:,} of them are sets that were given before a label was added; withdraw them with " \
+        "wb.gold({item_id: None}) and give them again." if n_older else ""
+    return "suggestions are planted on gold items only, never on hold-out or sensitive ones: of " \
+        f"{len(state.gold):,} gold items none is left.{older} wb.gold({{item_id: label}}) adds some."
 
 
 def _strata(labels: np.ndarray, rare: Collection[str], pairs: Collection[tuple[str, str]]) -> np.ndarray:
@@ -317,7 +333,7 @@ def sensitive(taxonomy: Taxonomy) -> set[str]:
 
 
 def truth_of(given: Pair | None, lineage: Lineage) -> str | None:
-    """The known label of today; None where there is none, or an edit left it in doubt."""
+    """The known label under today's taxonomy; None if there is none, or it may mean several labels since an edit."""
     return None if given is None else lineage.exactly(*given)
 
 

@@ -1,6 +1,6 @@
 """Import of existing labels from a table. Read `import_annotations` first.
 
-`known_answers` reads what `Project.set_gold` takes.
+`known_answers` reads the known answers that a user passes to `Project.set_gold`.
 """
 
 from __future__ import annotations
@@ -148,9 +148,9 @@ def _import_labels(project: Project, frame: pd.DataFrame | pd.Series | Mapping[A
     project.take_in_new(make)
     if n_undecided:
         project.notify(f"{n_undecided:,} rows of the table to import are to be reviewed, only presumed, or given to a "
-                       "planted suggestion: nobody's answer, so they were left out.")
+                       "planted suggestion. These aren't valid answers of a person, so they were left out.")
     if n_changed_since:
-        project.notify(f"{n_changed_since:,} rows of the table to import were said before and revised or retracted "
+        project.notify(f"{n_changed_since:,} rows of the table to import were stored before and revised or retracted "
                        "since; they weren't stored again.")
     if n_forgotten:
         project.notify(f"{n_forgotten:,} {'note' if n_forgotten == 1 else 'notes'} of the table to import left out: a "

@@ -40,8 +40,8 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
         A row for each object: item_id, label (its name, or a column label_id), and x0, y0, x1, y1 of a box, x0, y0 (or
         x, y) of a point, points of a polygon, start and end of a span; annotator, certainty, status, act and verdict
         where there are any, as in `Workbench.objects`, also after ``to_csv`` and ``pd.read_csv``. Where there is a
-        column quote, a span has to cover it. A row without coordinates says that the item was looked at; alone, that it
-        has no objects. A status "unsure" is said of one object, a verdict "unsure" of the whole item.
+        column quote, a span has to cover exactly this text. If the only row of an item has no coordinates, the item has
+        no objects. The status "unsure" is about one object, the verdict "unsure" about the whole item.
     annotator : str
         Author of the objects where the table has no annotator.
 
@@ -78,7 +78,7 @@ def import_objects(project: Project, frame: pd.DataFrame, *, annotator: str = "i
             raise type(error)(f"row {number} of the table to import: {error}") from None
     if undecided:
         project.notify(f"the objects of {len(undecided):,} answers are to be reviewed, or were given to a planted "
-                       "suggestion: nobody's answer, so they were left out.")
+                       "suggestion. These aren't valid answers of a person, so they were left out.")
     decisions: list[Decision] = []
 
     def make() -> list[events.Event]:

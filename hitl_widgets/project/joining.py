@@ -62,7 +62,7 @@ class Joined:
         One row for each kind of event and each person: kind, annotator, and how many of these events were new here, the
         same in both, and conflicting (same id, different content). All of them are kept.
     edits_to_settle : DataFrame
-        As from ``wb.edits.unsettled()``: edits from diverging copies, which don't hold until they are settled.
+        The table of ``wb.edits.unsettled()``: edits from diverging copies, which aren't valid until they are settled.
     files : tuple of str
         Models and predictions that were copied.
     on_both : tuple of str
@@ -248,7 +248,7 @@ def _check_readable(project: Project, log: Log, name: str) -> None:
 
 
 def _check_text(acts: Sequence[Act]) -> None:
-    """Raise UnicodeEncodeError where an act holds an unpaired surrogate, which couldn't be told from another later."""
+    """Raise UnicodeEncodeError if an act contains an unpaired surrogate: later it would look like any other."""
     for act in acts:
         if "\\u" in act.body:
             canonical(json.loads(act.body)).encode()

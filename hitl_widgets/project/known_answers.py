@@ -45,7 +45,7 @@ def set_gold(project: Project, known: Any) -> None:
 def gold_by_name(project: Project, known: Any = None) -> dict[str, Any]:
     """Store known answers, if given, and return all of them under today's names; see `Workbench.gold`."""
     if known is not None and (len(known) or isinstance(known, pd.DataFrame)):
-        require_labels(project, "known answers are", "the hold-out, which is answered blind, measures")
+        require_labels(project, "known answers are", "models are measured on the hold-out, which is answered blind")
     gold, taxonomy = project.set_gold({} if known is None else known), project.taxonomy
     if project.task == "scale":
         return {item_id: {taxonomy.attribute(name).name: value for name, value in values.items()}
@@ -57,7 +57,7 @@ def gold_by_name(project: Project, known: Any = None) -> dict[str, Any]:
 
 def take_gold_in(labels: dict[str, Pair], values: dict[str, tuple[Mapping[str, Value], int | None]],
                  since: dict[str, int], events: Iterable[Event]) -> list[str]:
-    """Take in events of kind "gold", in the log's order.
+    """Apply events of kind "gold", in the log's order.
 
     Parameters
     ----------

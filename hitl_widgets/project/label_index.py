@@ -1,5 +1,6 @@
-"""Label index: the label that each annotator gave each item, and which answers are in doubt after edits.
+"""Label index: each annotator's label for each item, and which answers may mean several labels after an edit.
 
+An answer is in doubt if, since a taxonomy edit such as a split, it may mean one of several labels of today.
 An item is identified by its position in the pool. A label is stored as a pair: the label_id that was given, and the
 taxonomy version under which it was given. Each different pair has an integer code, and answers are stored as arrays of
 these codes. Whether edits changed the meaning of a label is computed once for each pair, not for each answer, so that a

@@ -16,10 +16,12 @@ import pandas as pd
 
 from ..errors import BadInput, IdReused
 from ..events import Event
+from ..quality.annotation_tables import in_common
 from ..quality.gold_tests import gold_figures
 from ..quality.intervals import across
 from ..records import LABELLING, check_annotator, check_event_id, new_id, utc_now
 from ..storage.roles import NEEDS
+from ..taxonomy.label_sets import is_set
 from .hidden_tests import truth_of
 from .policy import PLANTED
 from .workload import asked_in_words
@@ -36,7 +38,7 @@ TABLE_COLUMNS = ["annotator", "n_people", "n", "accuracy", "low", "high", "state
 
 
 class People:
-    """Questions and notices to the people of a project. Safe for many threads.
+    """The questions and notices that people of a project get on their cards. Safe for many threads.
 
     Parameters
     ----------
@@ -84,8 +86,8 @@ class People:
         return {"to": PLANTED, "policy": about, "text":
                 f"Some suggestions are wrong on purpose in this project, at most {100 * planted['share']:.3g}% of what "
                 f"you are asked, to learn how far a suggestion moves an answer. Purpose: {purpose} Such an "
-                "answer is no vote. Which ones they were, you read when the sitting is over; you may stop at any time. "
-                "Do you agree?"}
+                "answer is no vote. When the sitting is over, you are told which ones they were. You may stop at any "
+                "time. Do you agree?"}
 
     def consent(self, to: str, yes: bool, annotator: str, *, policy: str | None = None, id: str | None = None,
                 acted_at: datetime | None = None) -> None:
@@ -241,7 +243,8 @@ class People:
         -------
         DataFrame
             item_id, annotator, label and truth (today's label_ids, None where an edit left them in doubt) and acted_at,
-            in the order of the log.
+            in the order of the log. Sets of labels are restricted to those that both the answer and the known one tell
+            of.
         """
         project = self._project
         with project.state.lock:
@@ -258,8 +261,11 @@ class People:
         for (item_id, annotator), event in first.items():
             if (event.seq or 0) < since.get(item_id, 0) or not _is_test(event.body):
                 continue
-            label_id = lineage.exactly(event.body.get("label_id"), event.body.get("seen", {}).get("taxonomy"))
-            rows.append((item_id, annotator, label_id, truth_of(gold[item_id], lineage), event.acted_at))
+            version = event.body.get("seen", {}).get("taxonomy")
+            label_id, truth = lineage.exactly(event.body.get("label_id"), version), truth_of(gold[item_id], lineage)
+            if truth is not None and is_set(truth):
+                (label_id, truth), _ = in_common([item_id] * 2, [label_id, truth], [version, gold[item_id][1]], lineage)
+            rows.append((item_id, annotator, label_id, truth, event.acted_at))
         return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
 
     def table(self, reader: str) -> tuple[pd.DataFrame, str]:

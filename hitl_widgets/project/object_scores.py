@@ -1,4 +1,4 @@
-"""Scores of images by their objects, for strategies: doubt, disagreement, corrections. See `ObjectScores`."""
+"""Scores by which strategies select images with objects: uncertainty, disagreement, corrections. See `ObjectScores`."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
 
 
 class ObjectScores:
-    """The scores of a project's images by their objects, as `object_strategies.OfObjects`. Safe for many threads.
+    """Scores of a project's images, from their objects: an `object_strategies.OfObjects`. Safe for many threads.
 
     Parameters
     ----------

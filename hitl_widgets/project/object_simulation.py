@@ -39,8 +39,8 @@ def known_objects(project: Project, truth: Any) -> dict[str, list[Shape]]:
     ----------
     project : Project
     truth : mapping or DataFrame
-        Item id -> list of objects; or a table with a row for each object, as `Workbench.objects` gives it; items
-        missing in the table have no objects.
+        Item id -> list of objects; or a table with a row for each object, such as that of `Workbench.objects`. Items
+        that are missing in the table have no objects.
 
     Raises
     ------
@@ -87,7 +87,7 @@ class ObjectPerson:
 
     def decide(self, item: Item, true: Sequence[Shape], *, annotator: str, id: str, clock: datetime, pace: float,
                rng: np.random.Generator) -> tuple[dict[str, Any], datetime]:
-        """Decide an image: the row of the table, and the time then."""
+        """Decide an image; return the row of the table, and the time after the decision."""
         session, project = self.session, self.session.project
         kind, size = SHAPE_OF[project.task], project.pool.size(item.position)
         seen = session.would_show(item, annotator)

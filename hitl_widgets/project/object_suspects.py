@@ -15,12 +15,12 @@ from .project import Project
 def suspected(project: Project) -> pd.DataFrame:
     """List the objects that may be wrong, by comparing answers with the adopted model's proposals.
 
-    Hold-out images are left out: they mustn't be reviewed because of a model.
+    Hold-out images are left out: a second look because of a model would bias the measurement of models.
 
     Returns
     -------
     DataFrame
-        As `quality.suspected_objects.suspected_objects`; empty without a model.
+        The table of `quality.suspected_objects.suspected_objects`; empty without a model.
     """
     with project.state.lock:
         images = project.answers().reviewed_images()
@@ -34,7 +34,7 @@ def suspected(project: Project) -> pd.DataFrame:
 
 
 def _placed(table: pd.DataFrame) -> dict[str, list[Placed]]:
-    """The objects of each decision: a mapping of decision_id, from a table that `Workbench.objects` gave."""
+    """The objects of each decision, from the table of `Workbench.objects`: decision_id -> list of objects."""
     found: dict[str, list[Placed]] = {}
     for row in table.to_dict("records"):
         at = tuple(number for point in row["points"] for number in point) if row["kind"] == "polygon" else \

@@ -63,12 +63,12 @@ class Agreements:
         self.told = dict[str, tuple[Event, ...]]()
 
     def take_created(self, events: Sequence[Event]) -> None:
-        """Take in the "created" event: who created the project."""
+        """Apply the "created" event: who created the project."""
         for event in events:
             self.roles = self.roles.then(event)
 
     def take_roles(self, events: Sequence[Event]) -> None:
-        """Take in "role" events: roles that were given or withdrawn."""
+        """Apply "role" events: roles that were given or withdrawn."""
         for event in events:
             self.roles = self.roles.then(event)
             self.given = {**self.given, event.body["annotator"]: event}
@@ -90,17 +90,17 @@ class Agreements:
         return annotator in self.roles.owners
 
     def take_policies(self, events: Sequence[Event]) -> None:
-        """Take in "policy" events: the last value of each key holds."""
+        """Apply "policy" events: the last value of each key is in force."""
         for event in events:
             self.policy = {**self.policy, **event.body}
             self.set_by = {**self.set_by, **dict.fromkeys(event.body, event.id)}
 
     def take_consents(self, events: Sequence[Event]) -> None:
-        """Take in "consented" events: who agreed, or withdrew."""
+        """Apply "consented" events: who agreed, or withdrew."""
         self.consents = {**self.consents, **{(event.annotator, event.body["to"]): event for event in events}}
 
     def take_told(self, events: Sequence[Event]) -> None:
-        """Take in "told" events."""
+        """Apply "told" events: notices to a person, such as an alarm about gold."""
         for event in events:
             self.told = {**self.told, event.annotator: (*self.told.get(event.annotator, ()), event)}
 

@@ -1,4 +1,4 @@
-"""Import of predictions by other models from a table. Read `read_probabilities` first."""
+"""Reading of other models' predictions from a table. Read `read_probabilities` first."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def read_probabilities(project: Project, table: Any, *, partial: bool = False) -
     project : Project
         With a pool, and a task that asks for labels.
     table : DataFrame
-        As for `Workbench.import_predictions`.
+        See `Workbench.import_predictions`.
     partial : bool
         Whether items of the pool may have no row.
 
@@ -268,8 +268,8 @@ def _overtaken(probs: np.ndarray, named: np.ndarray) -> list[str]:
     """Remarks on items for which a label without a row got the largest probability."""
     n = int((np.where(named, probs, -1).max(axis=1) < np.where(named, -1, probs).max(axis=1)).sum())
     return [] if not n else [
-        f"Of {n:,} items the table names a label with so little confidence that the labels which share the rest are "
-        "each more probable: one of these is suggested there. A column for each label would say what is meant."]
+        f"For {n:,} items the table's confidence is so low that labels without a row, which share the rest, are more "
+        "probable: one of them is suggested there. With a column for each label, nothing has to be assumed."]
 
 
 def label_numbers(column: pd.Series, lineage: Lineage) -> np.ndarray:

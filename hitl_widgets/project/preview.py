@@ -44,8 +44,8 @@ class Preview:
     kept : mapping of str to int
         Label -> how many of its answers are carried over unchanged.
     to_review : mapping of str to int
-        Label -> how many of its answers would newly be in doubt. Where an item may have several labels, both are by
-        sets of labels: "indoor, night".
+        Label -> how many of its answers would newly be in doubt, that is, may mean one of several labels. Where an item
+        may have several labels, `kept` and `to_review` count by sets of labels, such as "indoor, night".
     n_items : int
         Items to review because of this.
     n_settled : int
@@ -99,7 +99,7 @@ class Preview:
 
     @property
     def model_prose(self) -> str:
-        """What the model keeps, in words."""
+        """How the model would predict the new labels, in words."""
         return _model_prose(self.model)
 
     def __repr__(self) -> str:
@@ -176,7 +176,7 @@ class Applied:
 
     @property
     def n_items(self) -> int:
-        """Number of items that have to be reviewed after it."""
+        """Number of items that people have to answer again after the edit."""
         return self.preview.n_items
 
     def __repr__(self) -> str:
@@ -379,7 +379,7 @@ def latest_items(answers: Iterable[tuple[str, str, int | None]], lineage: Lineag
 
 
 def _meanings(lineage: Lineage, pair: Pair) -> tuple[tuple[str, ...], tuple[str, ...]]:
-    """Today's labels that an answer means for certain (several for a set), and those among which it is in doubt."""
+    """Today's labels that an answer certainly means (several for a set), and those of which it may mean one."""
     exact = lineage.exactly(*pair)
     if exact is not None:
         return members(exact), ()
@@ -414,7 +414,7 @@ def _outputs(trial: Lineage, label_ids: Sequence[str], *, several: bool) -> dict
 
 def _model_prose(model: Mapping[str, str]) -> str:
     if not model:
-        return "no model has to follow"
+        return "there is no model that would change"
     meanings = {"summed": "the sum of several labels before",
                 "shared": "a share of a label's probability until the next training", "new": "new to it",
                 "highest": "the highest probability of several labels before",

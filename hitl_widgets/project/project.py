@@ -1,4 +1,4 @@
-"""Projects: everything that people can do in one; `standing` has the part that only reads.
+"""Projects: everything that people can do in a project. The module `standing` has the part that only reads.
 
 A `Project` is safe for many threads, and for several processes on one folder: each sees the others' decisions. Read
 `Project.decide` and `Project.next` first.
@@ -62,7 +62,7 @@ from .editing import Editing
 from .evidence import explanation_feedback, touched_ids
 from .given_answers import answered, as_offered, check_repeat, given_label, sent_before, what_was_seen
 from .given_objects import answered_objects, check_given, given_reasons
-from .hidden_tests import HiddenTests, plantable
+from .hidden_tests import HiddenTests, none_plantable, plantable
 from .known_answers import set_gold
 from .notices import People
 from .object_scores import ObjectScores
@@ -291,8 +291,8 @@ class Project(Standing):
         acted_at : datetime or None
             UTC-aware; None for now.
         known : collection of str or None
-            Ids of the annotator's decisions on the item that the screen showed; if another one stands, this one is
-            refused. None revises whatever stands.
+            Ids of the annotator's decisions on the item that the screen showed. If their current decision is another
+            one, and no skip, AlreadyDecided is raised. None replaces their current decision, whichever it is.
         keep_aside : bool
             Store a decision that the annotator's role doesn't allow, but set it aside so that it doesn't count
             (`is_aside`), as a card does. Otherwise it is refused.
@@ -305,7 +305,7 @@ class Project(Standing):
         Raises
         ------
         UnknownItem, UnknownLabel, BadInput, NotAllowed, IdReused, AlreadyDecided, ReadOnly, DiskFull, LogBusy
-            Nothing was stored then.
+            When the decision can't be stored. Nothing was stored then.
         """
         annotator = self.who(annotator)
         position = self.pool.position(item_id)
@@ -365,7 +365,7 @@ class Project(Standing):
         event = self.log.get(decision_id) if known else None
         if event is None or event.kind not in events.ANSWERS:
             raise UnknownDecision(f"decision {decision_id!r} isn't in the log; wb.annotations()['decision_id'] has "
-                                  "those that stand.")
+                                  "the current decisions.")
         decision = events.decision_of(event)
         if not self.log.is_retracted(event):  # otherwise it was retracted before
             if annotator is None:
@@ -455,11 +455,12 @@ class Project(Standing):
         return self._editing.preview(make(lineage), lineage)
 
     def presume(self, labels: Mapping[Any, Any], *, estimate: Mapping[str, Any], why: str | None = None) -> list[str]:
-        """Presume labels for items in doubt, without asking.
+        """Assign labels to items in doubt without asking people.
 
-        Presumed labels are marked as such and never count as a person's answer: they don't vote, train or measure. A
-        presumed label ends when a person answers the item, or an edit leaves it in doubt again. Items that are no
-        longer in doubt are left out, and so are hold-out items, which only measure.
+        An item is in doubt if, since a taxonomy edit, its answer may mean one of several labels (its candidates). The
+        assigned labels are marked as presumed and never count as a person's answer: they aren't used for consensus,
+        training or measuring. A presumed label ends when a person answers the item, or an edit leaves it in doubt
+        again. Items that are no longer in doubt are left out, and so are hold-out items.
 
         Parameters
         ----------
@@ -497,7 +498,7 @@ class Project(Standing):
         self.tell("decisions")
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
-        """List the items in doubt, in the order in which an annotator would be asked about them."""
+        """List the items in doubt, in the order in which an annotator is asked about them; see `relabel`."""
         annotator = self.who(annotator)
         self.refresh()
         frame = self.relabel().frame(annotator)
@@ -533,10 +534,8 @@ class Project(Standing):
                            f"{'values alone' if self.task == 'scale' else 'the objects in an image'}.")
         with self.state.lock:
             self.refresh()
-            n_gold, n = len(self.state.gold), len(plantable(self.state))
-        if not n:
-            raise BadInput(f"suggestions are planted on gold items only, never on hold-out or sensitive ones: of "
-                           f"{n_gold:,} gold items none is left. wb.gold({{item_id: label}}) adds some.")
+            if not plantable(self.state):
+                raise BadInput(none_plantable(self.state))
 
     def record(self, kind: str, body: Mapping[str, Any], *, id: str | None = None,
                annotator: str | None = None) -> events.Event:
@@ -710,7 +709,7 @@ class Project(Standing):
             policy.set_arms(self, start["arms"])
 
     def follow(self) -> None:
-        """Take in what others have stored, add sentences on events of `state.NEWS` to `news`, and notify the listeners.
+        """Apply what others have stored, add sentences on events of `state.NEWS` to `news`, and notify the listeners.
 
         Quick where nothing was stored. A widget calls it every few seconds while it is open.
         """

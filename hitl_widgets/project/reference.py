@@ -1,7 +1,8 @@
-"""Reference labels: the answers that measure people and models.
+"""Reference labels: the answers against which people and models are measured.
 
-There are three kinds, and each is a figure of its own (`Measuring`): hold-out items answered blind, gold, and imported
-labels of hold-out items. Items are positions in the pool. Read `blind_answers` and `ReferenceLabels.measuring` first.
+There are three kinds, which are reported separately (`Measuring`): hold-out items answered blind, gold, and imported
+labels of hold-out items. An answer "measures" if it is used in this way. Items are positions in the pool. Read
+`blind_answers` and `ReferenceLabels.measuring` first.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ IMPORTED, SORTED = "import", "desk"
 
 @dataclass(frozen=True)
 class BlindAnswers:
-    """The labels from one annotator's answers to one hold-out item that measure.
+    """One annotator's answers to one hold-out item, as far as models may be measured with them.
 
     Attributes
     ----------
@@ -53,7 +54,7 @@ class BlindAnswers:
     imported : (label_id, taxonomy version) or None
         The label that was imported, or that a script put in its place: what its author had seen isn't recorded.
     moved_to : (label_id, taxonomy version) or None
-        The label that the item got in triage. It replaces an answer that measured, since that one placed it nowhere.
+        The label that the item got in triage. It replaces a blind answer such as "other", which gave no real label.
     """
 
     labels: tuple[Pair, ...] = ()
@@ -162,7 +163,7 @@ def measuring_values(events: Iterable[Event], places: Mapping[str, int], lineage
         item_id -> position, for hold-out items and gold.
     lineage : Lineage
     changed : collection of str
-        As for `blind_answers`.
+        See `blind_answers`.
     gold : mapping, optional
         item_id -> attribute id -> the known value under today's scale.
 
@@ -216,15 +217,15 @@ def first_blind(events: Iterable[Event], changed: Collection[str] = (), *, impor
     events : iterable of Event
         The "decided" and "retracted" events of the hold-out's items.
     changed : collection of str
-        As for `blind_answers`.
+        See `blind_answers`.
     imported : bool
-        List those that were imported instead, of whose authors nobody knows what they had seen.
+        List imported answers instead. It isn't known what their authors had seen.
 
     Returns
     -------
     dict of list
-        The columns of the log's table of annotations: a row for each item and annotator. And first_seq: the `seq` of
-        the annotator's first answer to the item that measures, which is smaller where they were asked again.
+        The columns of the log's table of annotations, a row for each item and annotator, and first_seq: the `seq` of
+        the annotator's first answer to the item that measures. It is smaller than `seq` if they were asked again.
     """
     table: dict[str, list[Any]] = {name: [] for name in (*ANNOTATION.c.keys(), "first_seq")}
     about_objects = (event for event in events if event.kind != "decided" or "objects" in event.body)
@@ -256,14 +257,15 @@ def _imports(events: Iterable[Event], changed: Collection[str]) -> list[Event]:
 def measuring_rows(table: Mapping[str, Sequence[Any]], usable: Iterable[str], lineage: Lineage) -> frozenset[str]:
     """Choose one answer to each image that measures: that of the person who was the first to answer it.
 
-    Where an edit left a label of this answer in doubt, the first answer that was given since this edit, and is certain,
-    replaces it. An older answer of somebody else doesn't: it is certain only because its author marked no object with
-    the label in doubt, so it would count against the model what the first person marked.
+    If an edit left a label of this answer in doubt (it may mean several labels of today), the first answer given since
+    the edit whose labels are certain replaces it. Older answers of other people don't: they are certain only because
+    their authors marked no object with that label, so that the objects of the first person would count as the model's
+    false positives.
 
     Parameters
     ----------
     table : mapping
-        As `first_blind` makes it.
+        The result of `first_blind`.
     usable : iterable of str
         Ids of the decisions to choose from.
     lineage : Lineage
@@ -307,7 +309,7 @@ def _middle(votes: Sequence[Any], attribute: Attribute) -> Value | None:
 
 @dataclass(frozen=True)
 class Measuring:
-    """The items that measure under today's labels, as mappings position -> label_id.
+    """The items with which models are measured, under today's labels, as mappings position -> label_id.
 
     Attributes
     ----------
@@ -319,12 +321,12 @@ class Measuring:
     imported : dict
         Hold-out items with an imported label: what its author had seen isn't recorded.
     tied : tuple of int
-        Hold-out items whose votes are tied: they don't measure.
+        Hold-out items whose votes are tied: models aren't measured with them.
     n_unsure : int
         Number of hold-out items without a blind answer that somebody answered "unsure", also when asked again after an
         edit.
     n_in_doubt : int
-        Number of hold-out items whose blind answers an edit left in doubt. They are asked again.
+        Number of hold-out items whose blind answers may mean several labels since an edit. They are asked again.
     unknown : dict
         Where an item may have several labels: "holdout", "gold" or "imported" -> position -> ids of the labels that the
         measuring answers don't cover, since they were added later.
@@ -340,12 +342,12 @@ class Measuring:
 
     @property
     def all(self) -> dict[int, str]:
-        """The items of all three kinds; of several labels the surest: gold, then hold-out, then imported."""
+        """The items of all three kinds. If an item has several labels, gold is preferred, then hold-out."""
         return {**self.imported, **self.holdout, **self.gold}
 
 
 class ReferenceLabels:
-    """The labels of the items that measure, kept up to date decision by decision.
+    """The labels of the items against which people and models are measured, updated with each decision.
 
     Parameters
     ----------

@@ -42,14 +42,14 @@ Features = Callable[[Positions], npt.NDArray[np.float32]]
 
 
 class Doubt(NamedTuple):
-    """An item to be asked again.
+    """An item about which is asked again, because an edit of the taxonomy left its label unclear.
 
     Parameters
     ----------
     position : int
         Its place in the pool.
     step : Step
-        The step of the taxonomy that left it in doubt.
+        The edit of the taxonomy after which its label is unclear.
     candidates : tuple of str
         label_ids that are likely now.
     is_check : bool

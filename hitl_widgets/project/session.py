@@ -1,7 +1,7 @@
 """The interface of a project for widgets and simulated annotators. Start with `Session`.
 
-The project has no model. A session gets functions that call one, and computes predictions and image features ahead for
-the items that the queue is about to consider, within a time budget.
+A `Project` has no model. A `Session` is made with functions that call one (`ModelAccess`). It computes predictions and
+image features ahead, for the items that the queue considers next, within a time budget.
 """
 
 from __future__ import annotations
@@ -188,12 +188,12 @@ class Session:
     # -- other people's acts
 
     def follow(self) -> None:
-        """Take in what others stored: decisions, taxonomy edits, adopted models. Listeners are notified."""
+        """Read and apply what others stored: decisions, taxonomy edits, adopted models. Listeners are notified."""
         self._model.follow()
 
     @contextmanager
     def following(self) -> Iterator[None]:
-        """In a with block: take in what others stored, as `follow` does; this thread doesn't read the log for it again.
+        """Context manager: read what others stored, like `follow`; in the block this thread doesn't read it again.
 
         What others store meanwhile is taken in afterwards; see `State.one_look`.
         """
@@ -346,8 +346,9 @@ class Session:
                     ) -> Attribution | None:
         """The attribution of one item for `target` (a label_id), perhaps compared with `against`; None without a model.
 
-        The target may be an attribute's id, to explain what increases its value, or speaks for the suggested choice; an
-        id followed by "=" and a choice explains that choice. For an object it is "object:" and the id of a proposal.
+        The target may also be an attribute's id, to explain what increases its value or makes the suggested choice more
+        probable. An attribute's id followed by "=" and a choice explains that choice. "object:" followed by the id of a
+        proposal explains an object.
         """
         if is_of_object(target):
             return None if self.project.propose is None else self._model.explain(position, method, target, against)
@@ -400,11 +401,11 @@ class Session:
         return self.project.asking.item(item_id, annotator)
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> Mapping[str, str]:
-        """The decisions of an annotator that stand for some items: item_id -> decision id."""
+        """The current decisions of an annotator on some items: item_id -> decision id."""
         return self.project.standing(item_ids, annotator)
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
-        """The last n decisions that an annotator made on a screen and that stand, the newest at the end."""
+        """The last n current decisions that an annotator made on a screen, the newest at the end."""
         return self.project.latest(n, annotator)
 
     def tally(self, annotator: str | None = None) -> Mapping[str, Any]:
@@ -553,7 +554,7 @@ class Session:
                                project.queue.sample_learnable(MAX_COMPARED, self.project.who(annotator)))
 
     def _here(self, positions: np.ndarray) -> np.ndarray:
-        """The items among these that can be read at once; the files of the others are fetched meanwhile."""
+        """Return the items whose files are on this computer; the files of the others are fetched in the background."""
         if not self.pool.remote:
             return positions
         self.pool.fetch_ahead(positions.tolist())

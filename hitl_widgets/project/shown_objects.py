@@ -27,9 +27,9 @@ class Shown(NamedTuple):
     Parameters
     ----------
     objects, withheld : tuple of mapping
-        As in `Seen`.
+        See `Seen`.
     threshold, threshold_probability : float or None
-        As in `Seen`. Both are None without a model that proposes objects; the probability is also None if the threshold
+        See `Seen`. Both are None without a model that proposes objects; the probability is also None if the threshold
         wasn't drawn at random.
     hidden : bool
         Whether the proposals are hidden from the person. The person's own objects are never hidden.

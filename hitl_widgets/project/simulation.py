@@ -73,7 +73,7 @@ def simulate(wb: Bench, truth: Mapping[Any, Any] | pd.Series | Sequence[Any], n:
         Item id -> label name or id; or one label per item, in the pool's order. Where items may have several labels, a
         collection of names or ids in place of each label, empty for none. In a project that asks for values alone, a
         mapping of attribute to value, or the value itself if there is one attribute. Where objects are asked for, item
-        id -> list of objects, or a table as `Workbench.objects` gives it.
+        id -> list of objects, or a table with the columns of `Workbench.objects`.
     n : int
         Number of decisions, 0 or more.
     error : float
@@ -171,7 +171,7 @@ class _Person:
     session : Session
     confusion : _PoolConfusion
     error, bias, auroc, noise : float
-        As for `simulate`.
+        See `simulate`.
     """
 
     def __init__(self, session: Session, confusion: _PoolConfusion, *, error: float, bias: float, auroc: float,
@@ -356,7 +356,7 @@ def _plain(value: Any) -> Any:
 
 
 def _certainty(rng: np.random.Generator, right: bool, auroc: float) -> int:
-    """Draw a certainty from 0 to 10: from two normal distributions whose distance gives the AUROC, in eleven steps.
+    """Draw a certainty from 0 to 10, in steps of 1: from two normal distributions whose distance determines the AUROC.
 
     References
     ----------

@@ -26,7 +26,7 @@ from ..sampling.queue import Queue
 from ..sampling.ranking import Ranking, likeliest, suggested_sets
 from ..storage.log import Log
 from ..taxonomy.attributes import Value
-from ..taxonomy.history import Lineage
+from ..taxonomy.history import Lineage, unknown_in
 from ..taxonomy.label_sets import set_id
 from ..taxonomy.labels import Taxonomy
 from . import preview as preview_
@@ -38,7 +38,7 @@ from .token_places import TokenPlaces
 
 
 class Standing:
-    """The read-only part of an open project: answers and models that stand. Safe for many threads.
+    """The read-only part of an open project: current answers and models. Safe for many threads.
 
     Attributes
     ----------
@@ -173,12 +173,12 @@ class Standing:
         return table
 
     def values(self) -> pd.DataFrame:
-        """List the values of attributes that stand; see `Workbench.values`."""
+        """List the current values of attributes; see `Workbench.values`."""
         self.refresh()
         return values_table(self.log.annotations(columns=STORED_COLUMNS), self.lineage, changed=self.state.changed)
 
     def objects(self, *, deleted: bool = False, consensus: bool = False) -> pd.DataFrame:
-        """List the objects that stand; see `Workbench.objects`."""
+        """List the objects of the current answers; see `Workbench.objects`."""
         if self.task not in OBJECT_TASKS:
             raise BadInput(f"no objects are asked for in a project with task={self.task!r}; wb.annotations() has the "
                            "labels.")
@@ -194,15 +194,15 @@ class Standing:
         return consensus_objects(found.drop(columns="verdict"), sizes=sizes) if consensus else found
 
     def reference_objects(self) -> pd.DataFrame:
-        """List the images that measure, with their objects: of the hold-out, as they were first answered blind.
+        """List the hold-out images against which models are measured, with the objects of one blind answer each.
 
-        If none of them was answered blind, those whose objects were imported.
+        If no hold-out image was answered blind, the images with imported objects are listed.
 
         Returns
         -------
         DataFrame
-            As `Answers.reviewed_images`, a row an image: see `measuring_rows`. And source: "holdout", or "imported"
-            where nobody knows what the author had seen.
+            The columns of `Answers.reviewed_images`, a row for each image (`measuring_rows` chooses the answer), and
+            source: "holdout", or "imported" if it isn't known what the author had seen.
         """
         with self.state.lock:
             self.refresh()
@@ -217,7 +217,7 @@ class Standing:
             return table.assign(position=self.pool.positions(table["item_id"].tolist()), source=source)
 
     def answers(self) -> Answers:
-        """Read the answers that stand now, under today's taxonomy, for consensus and for training."""
+        """Read the current answers, under today's taxonomy, for consensus and for training."""
         with self.state.lock:
             self.refresh()
             return Answers(self.log, self.state, self._pool, task=self.task)
@@ -227,12 +227,12 @@ class Standing:
         return history_table(self.log.events())
 
     def latest(self, n: int = 50, annotator: str | None = None) -> list[Decision]:
-        """List the last n decisions that an annotator made on a screen and that stand, the newest at the end."""
+        """List the last n current decisions that an annotator made on a screen, the newest at the end."""
         return [events.decision_of(event) for event in
                 self.log.latest(self.who(annotator), n)]
 
     def reasons(self) -> dict[str, list[Decision]]:
-        """List the standing decisions that mark a region of their item: item_id -> one decision per annotator.
+        """List the current decisions that mark a region of their item: item_id -> one decision per annotator.
 
         Regions that were marked on the map of an attribute don't concern labels and objects, and are left out.
         """
@@ -250,17 +250,25 @@ class Standing:
         return reasons_table(self._judging(), self.lineage)
 
     def _judging(self) -> list[Decision]:
-        """The standing decisions that judge an explanation, without items whose content has changed."""
+        """The current decisions that judge an explanation, without items whose content has changed."""
         return [events.decision_of(event) for event in self.log.judging() if event.id not in self.state.changed]
 
-    def gold(self) -> dict[str, str]:
-        """List the known answers that aren't in doubt: item_id -> today's label_id."""
+    def gold(self, *, whole: bool = False) -> dict[str, str]:
+        """List the known answers that certainly mean one label of today: item_id -> label_id.
+
+        Parameters
+        ----------
+        whole : bool
+            Whether to leave out known sets of labels that were given before a label was added: they don't say whether
+            it is on.
+        """
         self.refresh()
-        return {item_id: label for item_id, given in self.state.gold.items()
-                if (label := self.lineage.exactly(*given)) is not None}
+        return {item_id: label for item_id, given in dict(self.state.gold).items()
+                if (label := self.lineage.exactly(*given)) is not None
+                and not (whole and unknown_in(*given, self.lineage))}
 
     def gold_values(self) -> dict[str, dict[str, Value]]:
-        """List the known values that aren't in doubt: item_id -> attribute id -> value under today's scales."""
+        """List the known values that no edit made uncertain: item_id -> attribute id -> value under today's scales."""
         self.refresh()
         return {item_id: found for item_id in self.state.gold_values if (found := self.state.gold_values_of(item_id))}
 
@@ -270,13 +278,13 @@ class Standing:
         return {str(self.pool.ids[place]): label_id for place, label_id in (measuring.holdout | measuring.gold).items()}
 
     def measuring(self) -> Measuring:
-        """List the items that measure by kind (hold-out, gold, imported), and how many are unsure."""
+        """List the items on which models are measured, by kind (hold-out, gold, imported), and how many are unsure."""
         with self.state.lock:
             self.refresh()
             return self.state.reference.measuring(self.lineage)
 
     def reference_values(self) -> pd.DataFrame:
-        """List the values of attributes that measure: see `reference.measuring_values`.
+        """List the attribute values against which models are measured: see `reference.measuring_values`.
 
         Returns
         -------
@@ -311,7 +319,7 @@ class Standing:
                     "holdout": len(self.state.reference.measuring(self.lineage).holdout)}
 
     def standing(self, item_ids: Iterable[str], annotator: str | None = None) -> dict[str, str]:
-        """List an annotator's standing decisions on some items: item_id -> decision id."""
+        """List an annotator's current decisions on some items: item_id -> decision id."""
         return self.log.standing_ids(item_ids, self.who(annotator))
 
     @property
@@ -322,7 +330,7 @@ class Standing:
             return 1 + self.state.n_trained
 
     def refresh(self) -> None:
-        """Take in what this or another process has stored since the last refresh."""
+        """Apply what this or another process has stored since the last refresh."""
         self.state.refresh()
 
     def adopted(self) -> events.Event | None:
@@ -343,7 +351,7 @@ class Standing:
         return preview_.edit_table(self.lineage)
 
     def counts(self) -> pd.DataFrame:
-        """Count for each label the answers that mean it, are presumed to mean it, or may mean it. Quick at any size."""
+        """Count the answers, presumed labels and ambiguous answers of each label. Quick at any size."""
         self.require_pool()
         with self.state.lock:
             self.refresh()

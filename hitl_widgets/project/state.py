@@ -1,8 +1,8 @@
-"""The project's state: a projection of the log, held in memory for the queue.
+"""The project's state: what follows from the events of its log, kept in memory, mainly for the queue.
 
-Opening a project and following its log use the same projection. The table `PROJECTIONS` names the method that takes in
-each kind of event; `State.place` takes in standing answers, as rows of the log's table of annotations. Opening passes
-the whole log through them, `State.refresh` only new events. Read `PROJECTIONS` and `State.place` first.
+The table `PROJECTIONS` names the method that applies each kind of event; `State.place` applies current answers, which
+are rows of the log's table of annotations. When a project is opened, the whole log is applied; later `State.refresh`
+applies only new events, with the same methods. Read `PROJECTIONS` and `State.place` first.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ class State:
         log.catch_up = self._caught_up
 
     def _begin(self) -> None:
-        """Start anew: take in all events of the log that aren't answers."""
+        """Rebuild the state from all events of the log that aren't answers."""
         log, pool, settings = self._log, self._pool, self._settings
         self.lineage, self.absent = Lineage(()), tuple[str, ...]()
         self.changed = frozenset[str]()
@@ -196,7 +196,7 @@ class State:
                 self._notify = notify
 
     def open(self, *, shares: bool) -> None:
-        """Take in all standing answers, and compare them with the pool.
+        """Apply all current answers, and compare them with the pool.
 
         Parameters
         ----------
@@ -263,7 +263,7 @@ class State:
             self._looks.n_writes = None
 
     def refresh(self) -> None:
-        """Take in what this or another process has stored since the last refresh."""
+        """Apply what this or another process has stored since the last refresh."""
         seen, n_writes = getattr(self._looks, "n_writes", None), self._log.n_writes
         if seen != n_writes:
             self._look()
@@ -287,7 +287,7 @@ class State:
                 self.restart()  # somebody joined or redacted while it was read: the parts aren't consistent
 
     def _take_in(self, since: int, last: int) -> None:
-        """Take in the events after number `since`, up to `last`."""
+        """Apply the events after number `since`, up to `last`."""
         for item_id in self._log.changed_items(since) if self.presumed else ():
             self.presumed.pop(item_id, None)
         self._project(last)
@@ -302,7 +302,7 @@ class State:
         self._ahead = {seq for seq in self._ahead if seq > last}
 
     def apply(self, position: int, decision: Event, former: Event | None) -> None:
-        """Take in a decision that this process has just stored.
+        """Apply a decision that this process has just stored.
 
         Parameters
         ----------
@@ -310,7 +310,7 @@ class State:
             The item's place in the pool.
         decision : Event
         former : Event or None
-            The decision of this annotator on this item that stood before.
+            The annotator's previous decision on the item; None without one.
         """
         with self.lock:
             if self._log.generation != self.generation:
@@ -384,7 +384,7 @@ class State:
     # -- the projection --------------------------------------------------------------------------------------
 
     def place(self, table: Table, places: npt.NDArray[np.int64]) -> None:
-        """Set the standing answers to some items; they replace earlier ones.
+        """Set the current answers to some items; they replace earlier ones.
 
         Parameters
         ----------
@@ -452,7 +452,7 @@ class State:
 
     # 14 branches: each column of the rows goes to its own index; most are comprehensions over the rows that it has.
     def _place_those_of(self, annotator: str, rows: _Rows, mine: npt.NDArray[np.intp]) -> None:
-        """Take in the rows of one annotator."""
+        """Apply the rows of one annotator."""
         places, closed = rows.places[mine], rows.closed[mine]
         self.queue.mark_all(places, annotator, closed=closed & ~rows.asked_again[mine] & ~rows.planted[mine])
         if (planted := rows.planted[mine]).any() or annotator in self.queue.planted:
@@ -481,7 +481,7 @@ class State:
         recent.update(zip(rows.places[new].tolist(), rows.acted_at[new].tolist(), strict=True))
 
     def _project(self, last: int) -> None:
-        """Take in the events up to a number, without answers, each once."""
+        """Apply the events up to a number, without answers, each once."""
         of_kind: defaultdict[str, list[Event]] = defaultdict(list)
         for event in self._log.events(self._projected, kind=tuple(PROJECTIONS)):
             if self._taken.get(event.kind, 0) < (event.seq or 0) <= last:
@@ -576,7 +576,7 @@ class State:
         self.n_proposed += sum("proposed" in event.body for event in events)
 
     def _take_sorted(self, events: Sequence[Event]) -> None:
-        """Take in "sorted" events: earlier answers no longer close items that were sent back to the queue."""
+        """Apply "sorted" events: earlier answers no longer close items that were sent back to the queue."""
         if self._pool is not None:
             every = [*self._sorted, *events]
             sent = sent_back(every)

@@ -68,7 +68,7 @@ class Post:
 
 @dataclass(frozen=True)
 class Thread:
-    """A question with all that was said about it.
+    """A question with the posts that reply to it.
 
     Parameters
     ----------
@@ -232,7 +232,7 @@ class Threads:
         Raises
         ------
         BadInput, UnknownItem, UnknownLabel, IdReused, ReadOnly, DiskFull, LogBusy
-            Nothing was stored then.
+            When an argument can't be used, or the log can't be written. Nothing was stored then.
         """
         project = self._project
         place = None if item_id is None else str(project.pool.ids[project.pool.position(item_id)])
@@ -249,7 +249,7 @@ class Threads:
 
     def reopen(self, thread: Thread | str, text: str = "", *, id: str | None = None, annotator: str | None = None,
                acted_at: datetime | None = None) -> Thread:
-        """Open a settled thread again. An edit that settled it still holds; `Workbench.revert` takes it back."""
+        """Open a settled thread again. An edit that settled it stays valid; `Workbench.revert` undoes it."""
         return self._store(self._event("reopen", text, of=self[thread], id=id, annotator=annotator,
                                        acted_at=acted_at, may_be_empty=True))
 
@@ -259,8 +259,8 @@ class Threads:
                id: str | None = None, annotator: str | None = None, acted_at: datetime | None = None) -> Thread:
         """Settle a thread and, with `into`, edit the label's guideline.
 
-        The edit and the settling are stored together. `Workbench.revert` with the id of the edit takes it back, and the
-        thread is open again.
+        The edit and the settling are stored together. `Workbench.revert` with the id of the edit undoes it and opens
+        the thread again.
 
         Parameters
         ----------
@@ -277,7 +277,7 @@ class Threads:
         label : str, optional
             The label whose guideline it is, by default the thread's.
         id, annotator, acted_at : optional
-            As for `ask`.
+            See `ask`.
 
         Raises
         ------
@@ -367,8 +367,8 @@ class Threads:
         id = getattr(thread, "id", thread)
         found = next((one for one in self._all() if one.id == id), None)
         if found is None:
-            raise BadInput(f"thread {id!r:.90} isn't in the log; wb.people.threads().table['thread'] has those that "
-                           "are.")
+            raise BadInput(f"thread {id!r:.90} isn't in the log; wb.people.threads().table['thread'] has the ids of "
+                           "all threads.")
         return found
 
     def __iter__(self) -> Iterator[Thread]:

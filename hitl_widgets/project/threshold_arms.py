@@ -37,7 +37,7 @@ WITHHELD_IN, WITHHELD = 0.1, 0.05
 
 
 class Drawn(NamedTuple):
-    """The threshold that was drawn and its probability; None if it wasn't drawn."""
+    """Which threshold is used, and the probability with which it was drawn; None if it wasn't drawn."""
 
     which: str
     probability: float | None

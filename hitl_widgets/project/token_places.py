@@ -15,7 +15,7 @@ from ..items.tokens import tokens
 class TokenPlaces(dict[Any, npt.NDArray[np.int32]]):
     """Lazy mapping of texts to their tokens' starts and ends: item_id -> ndarray of int32, shape (k, 2).
 
-    A table of spans has it in its `attrs`. It stores nothing: a text is read when its tokens are asked for, so that
+    A table of spans has one in its `attrs`. It stores nothing: a text is read when its tokens are asked for, so that
     copying and writing the table reads none.
 
     Parameters

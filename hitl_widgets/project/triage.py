@@ -241,7 +241,7 @@ class UnplacedItems:
         Raises
         ------
         BadInput, UnknownItem, UnknownLabel, IdReused, ReadOnly, DiskFull, LogBusy
-            Nothing was stored then.
+            When an argument can't be used, or the log can't be written. Nothing was stored then.
         """
         project = self.project
         version = self._version(taxonomy)
@@ -291,17 +291,17 @@ class UnplacedItems:
 
     def leave_out(self, item_ids: Sequence[str], *, id: str | None = None, annotator: str | None = None,
                   acted_at: datetime | None = None) -> Sorted:
-        """Leave these items as they are: they no longer wait, and their answers stand."""
+        """Leave these items as they are: they no longer wait for triage, and their answers stay valid."""
         return self._store(self._act("left_out", item_ids, id=id, annotator=annotator, acted_at=acted_at))
 
     def send_back(self, item_ids: Sequence[str], *, id: str | None = None, annotator: str | None = None,
                   acted_at: datetime | None = None) -> Sorted:
-        """Send these items back to everybody's queue; until they are answered again, their answers stand."""
+        """Send these items back to everybody's queue; their answers stay valid until they are answered again."""
         return self._store(self._act("sent_back", item_ids, id=id, annotator=annotator, acted_at=acted_at))
 
     def undo(self, act_id: str, *, id: str | None = None, annotator: str | None = None,
              acted_at: datetime | None = None) -> Sorted:
-        """Undo one act, with all its decisions and the label that it added; earlier answers stand again.
+        """Undo one act, with all its decisions and the label that it added; earlier answers are valid again.
 
         Raises
         ------

@@ -1,8 +1,9 @@
-"""Value index: the attribute values that each annotator gave each item, and which of them an edit left in doubt.
+"""Value index: each annotator's attribute values for each item, and which of them are unclear since an edit.
 
-Items are positions in the pool. Each answer is stored as a code for the values as given: what later edits made of them
-is looked up once for each different answer. Read `ValueIndex.note_all` and `ValueIndex.doubtful` first; `LabelIndex`
-has one of these. Not safe for threads by itself.
+A value is in doubt if an edit changed its attribute so that the value has no certain meaning today. Items are positions
+in the pool. The values of an answer are stored as a code, so that the effect of later edits is computed once for each
+different answer. Read `ValueIndex.note_all` and `ValueIndex.doubtful` first. `LabelIndex.values` is one. The class
+isn't thread-safe.
 """
 
 from __future__ import annotations
@@ -22,7 +23,7 @@ EVERYWHERE = slice(None)
 
 
 class ValueIndex:
-    """The values that stand, for each annotator and position of a pool.
+    """The current attribute values, for each annotator and position of a pool.
 
     Parameters
     ----------

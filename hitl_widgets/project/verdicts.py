@@ -40,7 +40,7 @@ class Verdict:
     cause : {"ambiguous", "guideline_gap", "slip", "edge_case", "disagreement"}
         Why the answers differed.
     label_id, label : str or None
-        The label, and its name at that time; None if none was chosen, so that the votes hold unchanged.
+        The label, and its name at that time; None if none was chosen, so that the votes stay valid.
     taxonomy : int
         The taxonomy version of the label.
     note : str or None
@@ -52,7 +52,7 @@ class Verdict:
     draw : float or None
         The item's random number in the plan, from 0 to 1: the smallest numbers form the random sample.
     stood : str or None
-        The label_id of the item in the plan; None for an item outside the plan.
+        The item's label_id when the plan was drawn; None for an item outside the plan.
     """
 
     id: str
@@ -97,13 +97,13 @@ class Verdict:
 
 
 class Verdicts:
-    """The verdicts that stand, up to some event of the log. Not locked: `State` does that."""
+    """The verdicts that weren't taken back, up to some event of the log. Not thread-safe; `State` locks it."""
 
     def __init__(self) -> None:
         self._standing: dict[str, Verdict] = {}
 
     def take_in(self, events: Iterable[Event]) -> set[str]:
-        """Take in "adjudicated" events in the log's order; return the ids of their items."""
+        """Apply "adjudicated" events in the log's order; return the ids of their items."""
         standing, items = dict(self._standing), set[str]()
         for event in events:
             items.add(event.item_id or "")
@@ -142,9 +142,10 @@ class Verdicts:
         return labels
 
     def states(self, lineage: Lineage, changed: Collection[str] = ()) -> dict[str, dict[str, bool]]:
-        """As `labels`, for each label of a set: item_id -> today's label_id -> whether it is on.
+        """The labels of sets that overrule votes: item_id -> today's label_id -> whether the label is on.
 
-        Labels that were added after the verdict are missing: the votes decide about them.
+        The verdicts that `labels` leaves out are left out here too. Labels that were added after the verdict are
+        missing: the votes decide about them.
         """
         by_item = self.by_item()
         states = {item_id: lineage.label_states(by_item[item_id].label_id or "", by_item[item_id].taxonomy)

@@ -31,7 +31,7 @@ def workload(project: Project) -> tuple[pd.DataFrame, list[str]]:
     table : DataFrame
         One row for each person with an assignment: annotator; asked, what their items have in common; assigned, the
         number of items now; answered, how many of these they have answered; left, how many they may still be asked;
-        nobody_else, how many of these only they may be asked; last_acted_at, the time of their last standing answer.
+        nobody_else, how many of these only they may be asked; last_acted_at, the time of their last current answer.
     lines : list of str
         A sentence for each reason why items aren't answered.
     """
@@ -82,7 +82,7 @@ def asked_in_words(project: Project, annotator: str) -> str | None:
 
 
 def last_acted(project: Project) -> dict[str, pd.Timestamp | None]:
-    """The time of the last standing answer of each person with an assignment; None for never."""
+    """The time of the last current answer of each person with an assignment; None if they have none."""
     log, found = project.log, dict[str, pd.Timestamp | None]()
     for name in list(project.state.assignments.by_annotator):
         newest = [event for item_id in log.recent_items(name, 1)

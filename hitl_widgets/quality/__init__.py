@@ -1,9 +1,9 @@
 """Quality of answers and models, computed from arrays and tables.
 
-``consensus``, ``agreement``, ``automation_bias`` and ``schools`` take a table of votes: a DataFrame with item_id,
-annotator and label, as ``wb.votes()`` makes it. ``detection``, ``spans``, ``object_errors`` and ``agreement_objects``
-take tables of objects, as ``wb.objects()`` and ``wb.predict_objects()`` make them. ``swap_gap`` takes a
-classifier of texts.
+The input of ``consensus``, ``agreement``, ``automation_bias`` and ``schools`` is a table of votes: a DataFrame with
+item_id, annotator and label, such as ``wb.votes()``. The input of ``detection``, ``spans``, ``object_errors`` and
+``agreement_objects`` are tables of objects, such as ``wb.objects()`` and ``wb.predict_objects()``. ``swap_gap``
+measures a classifier of texts.
 """
 
 from __future__ import annotations

@@ -26,10 +26,10 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
            groups: np.ndarray | None = None) -> Verdict:
     """Adopt a new model if it gets more items right than the adopted one, and not fewer than the best so far.
 
-    A tie keeps the adopted model. The point estimate decides: a model that is worse in truth is then adopted in fewer
-    than half of the cases, at any number of items, while a rule that waits until "worse" is beyond doubt adopts it
-    nearly always where items are few. Comparing each model with the best so far, too, keeps small losses from adding
-    up.
+    A tie keeps the adopted model. The decision is by the point estimate, so that a model that is truly worse is adopted
+    in fewer than half of the cases, however few items there are. (A rule that rejects only significantly worse models
+    would nearly always adopt it if there are few items.) The comparison with the best model so far prevents small
+    losses from adding up.
 
     Parameters
     ----------
@@ -38,7 +38,7 @@ def better(new: np.ndarray, adopted: np.ndarray, best: np.ndarray | None = None,
     best : ndarray of bool, shape (n_items,), or None
         The same for the best model so far, if that isn't the adopted one.
     groups : ndarray, shape (n_items,), optional
-        As for `metrics.compare`.
+        See `metrics.compare`.
 
     Returns
     -------
@@ -69,8 +69,8 @@ def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike
                 groups: npt.ArrayLike | None = None) -> Verdict:
     """Adopt a new model of sets of labels if its macro-F1 is higher, and not lower than that of the best so far.
 
-    The rule of `better`, with macro-F1 in place of the number of right items. If it is equal for both models, or
-    undefined, right decisions count: the share of an item's labels that are right, averaged over items.
+    It is the rule of `better`, with macro-F1 in place of the number of right items. If macro-F1 is equal for both
+    models, or undefined, the share of an item's labels that are right, averaged over items, is compared instead.
 
     Parameters
     ----------
@@ -81,7 +81,7 @@ def better_sets(truth: npt.ArrayLike, new: npt.ArrayLike, adopted: npt.ArrayLike
     best : array_like of bool, shape (n_items, n_labels), or None
         The same for the best model so far, if that isn't the adopted one.
     groups : array_like, shape (n_items,), optional
-        As for `multilabel.compare_sets`.
+        See `multilabel.compare_sets`.
 
     Returns
     -------
@@ -113,7 +113,7 @@ def better_values(new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLik
                   groups: npt.ArrayLike | None = None) -> Verdict:
     """Adopt a new model of values if its mean absolute error is lower, and not higher than that of the best so far.
 
-    The rule of `better`, with absolute errors.
+    It is the rule of `better`, with mean absolute errors in place of the number of right items.
 
     Parameters
     ----------
@@ -122,7 +122,7 @@ def better_values(new: npt.ArrayLike, adopted: npt.ArrayLike, best: npt.ArrayLik
     best : array_like of float, shape (n_items,), or None
         The same for the best model so far, if that isn't the adopted one.
     groups : array_like, shape (n_items,), optional
-        As for `value_metrics.compare_values`.
+        See `value_metrics.compare_values`.
 
     Returns
     -------

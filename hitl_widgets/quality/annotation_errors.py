@@ -21,7 +21,7 @@ COLUMNS = ["item_id", "annotator", "object_id", "error", "score", "label", "labe
 
 
 class _Thing(NamedTuple):
-    """An object or a proposal, as `suspicions` takes it."""
+    """An object or a proposal, in the form that `suspicions` needs."""
 
     at: Sequence[float]
     label_id: Any
@@ -41,11 +41,11 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
     Parameters
     ----------
     objects : DataFrame
-        A row per object, as `wb.objects()` makes it, with or without deleted ones (`wb.objects(deleted=True)`): a
+        A row per object, as returned by `wb.objects()`, with or without deleted ones (`wb.objects(deleted=True)`): a
         deleted proposal says that nothing is there. Objects whose status is in doubt already aren't listed.
     predictions : DataFrame
-        Predicted objects with a score, as `wb.predict_objects()` makes them, by a model that didn't learn from these
-        images (it would repeat their errors). Scores are treated as probabilities.
+        Predicted objects with a score, as returned by `wb.predict_objects()`, by a model that didn't learn from these
+        images (otherwise it would repeat their errors). Scores are treated as probabilities.
     sizes : mapping of item_id to (width, height), optional
         Size of each image in pixels; only points need it. By default the columns width and height of `objects`.
 
@@ -57,10 +57,10 @@ def object_errors(objects: pd.DataFrame, predictions: pd.DataFrame, *,
         (of the object), expected and expected_id (what the model expects there), x0, y0, x1, y1 (around the object, or
         what is missing); for spans start and end.
 
-        - missing: the model is sure of an object where nobody annotated one.
-        - wrong label: it is sure of another label at this place.
-        - wrongly grouped: it is sure that one annotated object is several, or that several are one.
-        - wrong place: the object lies beside one that the model is sure of.
+        - missing: the model is confident of an object where nobody annotated one.
+        - wrong label: the model is confident of another label at this place.
+        - wrongly grouped: the model is confident that one annotated object is several, or that several are one.
+        - wrong place: the model is confident of an object close to the annotated one, but not in the same place.
 
     Raises
     ------

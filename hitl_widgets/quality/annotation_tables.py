@@ -1,7 +1,7 @@
 """Annotations as tables: the current answers under today's labels, and the majority label of each item.
 
-Functions on the log's table of current annotations (a mapping of columns, as `Log.annotations` gives it) and the
-taxonomy's lineage. Read `labels_by_item` first.
+The functions compute them from the log's table of current annotations (a mapping of columns, as returned by
+`Log.annotations`) and the taxonomy's lineage. Read `votes_by_item` first.
 """
 
 from __future__ import annotations
@@ -17,7 +17,7 @@ import pandas as pd
 from ..events import Event
 from ..records import CLOSING, LABELLING, Decision, Seen
 from ..taxonomy.attributes import explained_attribute
-from ..taxonomy.history import Lineage, factorize
+from ..taxonomy.history import Lineage, added_since, factorize
 from ..taxonomy.label_sets import NONE_OF_THEM, is_set, members, set_id
 from ..taxonomy.labels import Taxonomy
 from .votes import VOTE_COLUMNS
@@ -382,7 +382,7 @@ def vote_table(table: Table, lineage: Lineage) -> pd.DataFrame:
 
 def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | None], Any] | None = None
               ) -> pd.DataFrame:
-    """Make the table of votes that every algorithm for several annotators takes, with the columns `VOTE_COLUMNS`.
+    """Make the table of votes, the input of all algorithms for several annotators, with the columns `VOTE_COLUMNS`.
 
     There is a row for each answer, including "unsure", which has no label. Skips and answers that were replaced in
     triage are left out. If a person answered first and was then shown the suggestion, `label` is the first answer and
@@ -403,11 +403,8 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
         Labels and suggestions are today's names, missing where their meaning is uncertain. `shown` is missing where
         it wasn't recorded: for imports, and for scripts that don't say.
     """
-    overruled = overruled_rows(table)
-    kept = np.array([verdict in CLOSING and row not in overruled for row, verdict in enumerate(table["verdict"])], bool)
-    of = {name: np.array(table[name], object)[kept] for name in (*_OF_VOTES, "repeat_of")}
+    of, first = _counted_rows(table)
     labelled = np.isin(of["verdict"], sorted(LABELLING))
-    first = np.array([at is not None for at in of["first_taxonomy"]], np.bool_)
     nothing = np.full(len(first), None)
     of_today = lineage.exactly if meaning is None else meaning
     after = _today(np.where(labelled, of["label_id"], nothing), of["taxonomy"], of_today)
@@ -430,9 +427,81 @@ def all_votes(table: Table, lineage: Lineage, *, meaning: Callable[[Any, int | N
         "acted_at": pd.to_datetime(of["acted_at"].astype(np.int64), unit="us", utc=True)})[VOTE_COLUMNS]
 
 
+def _counted_rows(table: Table) -> tuple[dict[str, np.ndarray], np.ndarray]:
+    """The columns `_OF_VOTES` and repeat_of of the answers that count, and in which of them somebody answered first."""
+    overruled = overruled_rows(table)
+    kept = np.array([verdict in CLOSING and row not in overruled for row, verdict in enumerate(table["verdict"])], bool)
+    of = {name: np.array(table[name], object)[kept] for name in (*_OF_VOTES, "repeat_of")}
+    first = np.array([at is not None for at in of["first_taxonomy"]], np.bool_)
+    return of, first
+
+
+def comparable_votes(table: Table, lineage: Lineage) -> pd.DataFrame:
+    """Make the table of votes with sets of labels that are restricted, so that the answers to an item can be compared.
+
+    Parameters
+    ----------
+    table : mapping of str to sequence
+        As for `all_votes`.
+    lineage : Lineage
+
+    Returns
+    -------
+    DataFrame
+        As of `all_votes`, with `label` and `label_id` restricted by `in_common`, and left_out: the label_ids that were
+        left out of the sets of the row's item.
+    """
+    of, first = _counted_rows(table)
+    votes, versions = all_votes(table, lineage), np.where(first, of["first_taxonomy"], of["taxonomy"])
+    given = votes["label_id"].where(votes["label_id"].notna(), None)
+    sets, left_out = in_common(votes["item_id"].tolist(), given.tolist(), versions.tolist(), lineage)
+    names = [None if label_id is None else lineage.today.name_of(label_id) for label_id in sets]
+    none: frozenset[str] = frozenset()
+    return votes.assign(**{name: pd.Series(values, votes.index, dtype=object) for name, values in (
+        ("label", names), ("label_id", sets), ("left_out", [left_out.get(one, none) for one in votes["item_id"]]))})
+
+
 _OF_VOTES = ("item_id", "annotator", "verdict", "label_id", "taxonomy", "first_label_id", "first_taxonomy",
              "suggestion", "hidden", "model", "arm", "arm_probability", "planted", "chosen_by", "certainty",
              "certainty_source", "acted_at")
+
+
+def in_common(item_ids: Sequence[Any], label_ids: Sequence[str | None], versions: Sequence[int | None],
+              lineage: Lineage) -> tuple[list[str | None], dict[Any, frozenset[str]]]:
+    """Restrict the sets of labels that each item was given to the labels of which all of them tell whether they are on.
+
+    A label that was added to the taxonomy later is neither on nor off in an older set.
+
+    Parameters
+    ----------
+    item_ids, label_ids, versions : sequences of one length
+        The item, the set with today's labels (None for no answer), and the taxonomy version under which it was given.
+    lineage : Lineage
+
+    Returns
+    -------
+    label_ids : list of (str or None)
+        The restricted sets, None where no label is left.
+    left_out : dict
+        item_id -> the labels that were left out; only items with any.
+    """
+    added = {version: added_since(version, lineage) for version in set(versions)}
+    left_out: dict[Any, frozenset[str]] = {}
+    if not any(added.values()):
+        return list(label_ids), left_out
+    for item_id, label_id, version in zip(item_ids, label_ids, versions, strict=True):
+        if label_id is not None and added[version]:
+            left_out[item_id] = left_out.get(item_id, frozenset()) | added[version]
+    return [restricted(label_id, left_out.get(item_id, frozenset()), lineage)
+            for item_id, label_id in zip(item_ids, label_ids, strict=True)], left_out
+
+
+def restricted(label_id: str | None, without: Collection[str], lineage: Lineage) -> str | None:
+    """A set without some labels; None if these are all labels."""
+    if label_id is None or not without:
+        return label_id
+    return None if lineage.today.answerable.issubset(without) else \
+        set_id(one for one in members(label_id) if one not in without)
 
 
 def _today(label_ids: np.ndarray, versions: np.ndarray, meaning: Callable[[Any, int | None], Any]) -> np.ndarray:
@@ -541,7 +610,7 @@ def consensus(votes: VotesByItem, lineage: Lineage, adjudicated: Mapping[str, st
     Parameters
     ----------
     votes : dict
-        As `votes_by_item` makes it.
+        As returned by `votes_by_item`.
     lineage : Lineage
     adjudicated : mapping of str to str, optional
         item_id -> the label_id that overrules its votes.
@@ -586,7 +655,7 @@ def consensus_of_sets(rows: pd.DataFrame, lineage: Lineage,
     Parameters
     ----------
     rows : DataFrame
-        As `label_rows` makes it.
+        As returned by `label_rows`.
     lineage : Lineage
     adjudicated : mapping of str to mapping, optional
         item_id -> label_id -> whether it is on, which overrules its votes; votes decide the other labels.

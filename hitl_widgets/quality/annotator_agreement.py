@@ -1,6 +1,6 @@
 """Agreement of annotators: coefficients with intervals, per label, per pair, over time, and with themselves.
 
-`agreement` takes a table of votes; `Agreement` says what is in the result.
+`agreement` computes them from a table of votes and returns an `Agreement`.
 """
 
 from __future__ import annotations
@@ -49,7 +49,7 @@ _ONE_ITEM = "an interval needs two items with two votes each"
 
 
 def agreement(votes: pd.DataFrame, distance: Distance = "nominal", *, labels: Any = None, seed: int = 0) -> Agreement:
-    """Agreement of annotators, with intervals over items and over items and people.
+    """Inter-annotator agreement, with intervals over items (for the same people), and over items and people.
 
     Answers to suggestions that were wrong on purpose (`planted`) and repeated questions (`repeat_of`) aren't votes and
     are left out. If an annotator has several rows for an item, the last one counts.
@@ -120,7 +120,7 @@ class OneReader:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Agreement:
-    """How far annotators agree.
+    """Inter-annotator agreement, as returned by `agreement`.
 
     Attributes
     ----------

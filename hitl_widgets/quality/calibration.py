@@ -68,7 +68,7 @@ class Calibration:
 
 
 def calibration(answers: pd.DataFrame) -> Calibration:
-    """How far each annotator's certainty can be trusted.
+    """Measure how well each annotator's certainty predicts whether their answers are right.
 
     Parameters
     ----------
@@ -191,7 +191,7 @@ def calibration_error(confidence: npt.ArrayLike, right: npt.ArrayLike, *, n_bins
     Parameters
     ----------
     confidence, right, n_bins
-        As for `reliability`.
+        See `reliability`.
 
     Returns
     -------

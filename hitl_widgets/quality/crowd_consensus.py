@@ -1,7 +1,7 @@
-"""Consensus of several annotators, by the method that predicts their votes best, allowing for suggestions they saw.
+"""Consensus of several annotators, by the method that best predicts held-out votes, allowing for copied suggestions.
 
-`consensus` takes a table of votes and makes a `Consensus`: a label and probabilities for each item, the reliability of
-each person, and why this method was taken. `vote_models` has the models, `exposure` the rates of copying.
+`consensus` makes a `Consensus` from a table of votes: a label and probabilities for each item, the reliability of each
+person, and why the method was chosen. `vote_models` has the models, `exposure` the rates of copying.
 """
 
 from __future__ import annotations
@@ -51,7 +51,7 @@ MIN_BLIND = 30
 
 @dataclass(frozen=True)
 class Evidence:
-    """Why a method was taken.
+    """Why a method was chosen.
 
     Parameters
     ----------
@@ -80,16 +80,16 @@ class Consensus:
     Parameters
     ----------
     labels : Series of object, indexed by item_id
-        The most probable label. Where several are equally probable, the one that was given most often in all; `table`
+        The most probable label. If several are equally probable, the one that has most votes over all items; `table`
         marks such ties.
     probs : DataFrame, shape (n_items, n_labels), rows sum to 1
         Probability of each label, indexed by item_id.
     annotators : DataFrame
         A row per person: annotator, n (votes), accuracy (how often their own judgement is right), low and high (95 %).
     method : str
-        The method that was taken.
+        The method that was used.
     evidence : Evidence
-        Why this method was taken.
+        Why this method was chosen.
     copying : DataFrame or None
         A row for each person who saw a suggestion: annotator, rate (the probability that they take it over without a
         judgement of their own), low, high (95 %), n_shown and n_blind (votes). None where nothing was shown. Since
@@ -161,24 +161,25 @@ def consensus(votes: pd.DataFrame, method: str = "auto", labels: Sequence[str] |
         suggestion too. `wb.votes()` makes such a table. An optional column unjudged has the labels of which it isn't
         known, since an edit, whether the suggestion means them (`votes_about.cards`).
     method : str
-        "majority" counts. "one_coin" estimates an accuracy for each person, "dawid_skene" a confusion matrix, shrunk
-        towards that accuracy where votes are few, "glad" abilities and how easy each item is, "mace" how often each
-        person answers without regard to the item. "exposure" is Dawid-Skene where a vote in sight of a suggestion may
-        be a copy of it, and where the model votes too. "auto" takes the one that predicts held-out votes best; where
-        the votes name suggestions it never takes a method that counts votes in sight of them as if they were blind.
+        "majority" counts votes. "one_coin" estimates an accuracy for each person; "dawid_skene" a confusion matrix for
+        each person, shrunk towards their accuracy if they have few votes; "glad" the ability of each person and the
+        difficulty of each item; "mace" how often each person answers without looking at the item. "exposure" is
+        Dawid-Skene in which a vote given in sight of a suggestion may be a copy of it, and the model has a vote too.
+        "auto" chooses the method that predicts held-out votes best. If the table has suggestions, methods that ignore
+        them are fitted to blind votes only, and not considered if there are too few blind votes.
     labels : sequence of str, optional
         Every label that could have been given, in order; without it those that occur.
     probs : DataFrame, optional
-        Items x labels: probabilities of a model that never learnt from a vote in sight of a suggestion, nor from the
-        item itself. They take the place of the suggestions' vote. Rows may be missing. "majority" ignores them.
+        Items x labels: probabilities of a model that was trained neither on votes given in sight of a suggestion nor on
+        the item itself. They replace the vote of the suggestions. Rows may be missing. "majority" ignores them.
     certainty : bool
-        Whether a vote counts for more the more certain its annotator was, against their own mean: its evidence is
-        multiplied by 1 + slope * s, with s the log-odds of the certainty above the person's mean, and the slope fitted
-        to how well the others' votes predict it. "majority" ignores it.
+        Whether votes are weighted by certainty. The evidence of a vote is multiplied by 1 + slope * s, where s is the
+        log-odds of its certainty above the person's mean, and the slope is fitted so that the other votes predict each
+        vote best. "majority" ignores it.
     dependence : float, optional
-        m votes of an item count as m / (1 + dependence (m - 1)), since people err alike on hard items. Without it, the
-        value among `DEPENDENCES` that predicts held-out votes best. With a given method and value no votes are held
-        out, which is several times as fast.
+        m votes of an item count as m / (1 + dependence (m - 1)), since people make the same errors on hard items. By
+        default the value among `DEPENDENCES` that predicts held-out votes best. If both method and value are passed, no
+        votes are held out, which is several times as fast.
     seed : int
         Seed of the folds of held-out votes.
 
@@ -368,8 +369,8 @@ def _choose(candidates: list[Candidate], reason: str) -> tuple[Candidate, Eviden
     why = (f"{chosen.method} {how} of {len(fit)} methods ({_mean_log(chosen):.3f} nats a vote"
            f"{''.join(f', {c.method} {_mean_log(c):.3f}' for c in fit if c is not chosen)}); {reason}")
     if best is not chosen:
-        why += (f". {best.method} predicts them better ({_mean_log(best):.3f}), but by taking it that nearly everybody "
-                "errs in one direction, which votes can't show")
+        why += (f". {best.method} predicts them better ({_mean_log(best):.3f}), but it assumes that nearly everybody "
+                "errs in the same direction, which votes alone can't show")
     return chosen, Evidence(why, _evidence_table(candidates, chosen))
 
 

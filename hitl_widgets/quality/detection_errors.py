@@ -92,7 +92,7 @@ def cost_table(matched: Matched, weights: npt.NDArray[np.float32] | None) -> pd.
     matched : Matched
         Its first threshold counts: an overlap of 0.5.
     weights : ndarray, shape (n_samples, n_images), optional
-        As for `Curve.average_precision`; without them there are no intervals.
+        See `Curve.average_precision`; without them there are no intervals.
     """
     kinds = ErrorKinds.of(matched)
     some = None if weights is None else weights[:_SAMPLES]

@@ -1,9 +1,9 @@
-"""Rates of copying suggestions, and accuracy of the suggestions, by a model of votes that knows what was shown.
+"""How often people copy the suggestions that they see, and how accurate these suggestions are.
 
-`copy_intervals` gives each person's rate of copying with an interval; `overall` gives that of all people and the
-accuracy of the model that made the suggestions. Both take a `VoteModel` that was fitted with `copying`. `misfit`
-compares such a rate with the one that follows from the difference between shown and blind votes alone, and `corrected`
-applies that correction.
+Both are estimated by a model of votes, a `VoteModel` that was fitted with `copying`. `copy_intervals` returns each
+person's rate of copying with an interval; `overall` returns the rate of all people together and the accuracy of the
+model that made the suggestions. `misfit` compares a rate with a second estimate, which uses only the difference between
+votes with a suggestion and blind votes; `corrected` applies that correction.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ MOST_PEOPLE = 200
 def copy_intervals(model: VoteModel, ballots: Ballots) -> pd.DataFrame:
     """Each person's rate of copying, with a 95 % interval.
 
-    The interval is that of the profile likelihood: at each rate the person's own accuracy is the one that fits best,
-    and the others' votes stand in for the item's truth. It reaches 0 where the votes can be explained without a copy,
-    and it is wide where a person had few blind votes or few suggestions.
+    It is a profile likelihood interval: for each rate, the person's accuracy is refitted, and the others' votes replace
+    the unknown truth of the item. It contains 0 if the votes can be explained without copying, and it is wide if a
+    person has few blind votes or few votes with a suggestion.
 
     Returns
     -------
@@ -92,9 +92,9 @@ class Misfit(NamedTuple):
 def misfit(rate: Estimate, blind: Estimate, shown: Estimate, difference: Estimate) -> Misfit:
     """Bias of a rate of copying from a model of votes, estimated from votes whose exposure was drawn at random.
 
-    With P the share of votes that agree with the suggestion, (P(shown) - P(blind)) / (1 - P(blind)) is the rate of
-    copying, whatever people and model have in common. It is imprecise where few votes were blind; the bias is then
-    assumed to be 0, give or take its usual size (`USUAL_MISFIT`).
+    With P the share of votes that agree with the suggestion, (P(shown) - P(blind)) / (1 - P(blind)) is an unbiased
+    estimate of the rate of copying, even if people and model make the same errors. It is imprecise if few votes were
+    blind. Then the estimated bias is near 0, with the standard deviation of its prior (`USUAL_MISFIT`).
 
     Parameters
     ----------

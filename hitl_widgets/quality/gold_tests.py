@@ -185,7 +185,7 @@ def sequential_test(right: Right, *, good: float = 0.9, poor: float = 0.7, false
 @lru_cache(maxsize=256)
 def run_length(p_right: float, *, good: float = 0.9, poor: float = 0.7, false_alarms: float = 0.05,
                missed: float = 0.05) -> RunLength:
-    """How long the repeated test takes, and how often it alarms, for somebody right with probability `p_right`.
+    """Mean length of a test and its probability of an alarm, for a person who is right with probability `p_right`.
 
     The result is exact: it is computed from the probability of each number of wrong answers, until all tests have
     ended.
@@ -195,7 +195,7 @@ def run_length(p_right: float, *, good: float = 0.9, poor: float = 0.7, false_al
     p_right : float
         From 0 to 1.
     good, poor, false_alarms, missed : float
-        As for `sequential_test`.
+        See `sequential_test`.
 
     Returns
     -------
@@ -235,7 +235,7 @@ def gold_figures(answers: pd.DataFrame, *, good: float = 0.9, poor: float = 0.7)
         A row for each answer to a gold item, in the order in which people acted, or with `acted_at`: item_id,
         annotator, label and truth. Rows without a label or a truth are left out.
     good, poor : float
-        As for `sequential_test`.
+        See `sequential_test`.
 
     Returns
     -------

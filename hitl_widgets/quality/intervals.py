@@ -1,6 +1,6 @@
 """Confidence intervals of proportions, of their differences, of medians and of means.
 
-They hold for small samples, where the normal approximation of textbooks is too narrow. Read `jeffreys` (one
+They are valid for small samples, where the intervals of the normal approximation are too narrow. Read `jeffreys` (one
 proportion), `tango` (two, on the same items) and `across` (one, over people who differ) first.
 """
 
@@ -66,7 +66,7 @@ def jeffreys_of_pool(k: float, n: float, n_pool: float, *, level: float = 0.95) 
     n_pool : float
         Items of the pool, n or more. All three are fractions if items are worth less than one each (`design_effect`).
     level : float
-        As for `jeffreys`.
+        See `jeffreys`.
 
     Returns
     -------
@@ -164,11 +164,11 @@ def newcombe(k_1: float, n_1: float, k_2: float, n_2: float, *, level: float = 0
 
 
 def design_effect(values: npt.ArrayLike, groups: npt.ArrayLike) -> float:
-    """Design effect: how many items of groups that are drawn as a whole are worth one item drawn by itself.
+    """Design effect: the variance of a mean if whole groups of items are drawn, relative to independent items.
 
-    It is the variance of the mean between groups over that of as many independent items. Counts divided by it give
-    intervals that hold also where the items of a group are alike. Student's distribution allows for the uncertain
-    variance of few groups.
+    It is the variance of the mean over groups, divided by its variance for as many independently drawn items. Counts
+    are divided by it, so that intervals are also valid if the items in a group are alike. Student's distribution allows
+    for the uncertain variance of few groups.
 
     Parameters
     ----------

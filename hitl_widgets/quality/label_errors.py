@@ -1,7 +1,7 @@
-"""Suspected label errors, and the annotators who should check them again.
+"""Suspected label errors, and the annotators who should check them again (second looks).
 
-An answer of low probability comes back to its own author first, blind; where the author confirms it and it is still
-improbable, to somebody who hasn't answered the item. Read `SuspectedErrors.order`.
+An answer that is probably wrong is first shown to its own author again, blind. If the author confirms it and it is
+still improbable, the item is asked of somebody who hasn't answered it. Read `SuspectedErrors.order`.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ NOT_SUSPECTED = 0.9
 
 
 class SuspectedErrors:
-    """The answers that may be wrong, by the probabilities of one estimation.
+    """The answers that may be wrong, from one estimation of their probabilities.
 
     Parameters
     ----------
@@ -28,8 +28,8 @@ class SuspectedErrors:
         One row per answer: item_id, position, annotator, decision_id, unsure, chosen_by, and right, the probability
         that it is right.
     stands : callable
-        Maps an item_id and an annotator to the event of their current decision, or None; an answer that was revised
-        since isn't asked again.
+        Maps an item_id and an annotator to the event of their current decision, or None. With it, answers that were
+        revised in the meantime aren't asked again.
     """
 
     def __init__(self, answers: pd.DataFrame, stands: Callable[[str, str], Event | None]) -> None:

@@ -2,7 +2,7 @@
 
 A table of states has a row for each item, annotator and label that the annotator decided on: item_id, annotator,
 label_id, value (True where they turned it on), and what was on the screen. `label_states` makes it from a table of
-votes whose labels are set ids; `set_consensus` and `set_bias` take it.
+votes whose labels are set ids; it is the input of `set_consensus` and `set_bias`.
 """
 
 from __future__ import annotations
@@ -119,8 +119,8 @@ class SetConsensus:
         Share of the annotators who turned each label on, and how many decided on it.
     per_label : DataFrame
         A row per label: label_id, n (decisions), on (share of items), tied (items), method and why it was taken,
-        copy_rate with copy_low and copy_high (share of the suggested states in sight that were taken over without a
-        judgement of one's own; NaN where it isn't known).
+        copy_rate with copy_low and copy_high (share of the visible suggested states that people copied without an own
+        judgement; NaN where it isn't known).
     annotators : DataFrame
         A row for each label and person: label_id, annotator, n, accuracy (how often their own judgement of the label is
         right), low, high (95 %).
@@ -159,18 +159,18 @@ def set_consensus(states: pd.DataFrame, method: str = "auto", label_ids: Sequenc
     Parameters
     ----------
     states : DataFrame
-        Table of states, as `label_states` makes it.
+        Table of states, as returned by `label_states`.
     method : str
-        As for `quality.consensus`, for each label by itself: "majority", "one_coin", "dawid_skene", "exposure" (a state
-        that was seen as suggested may be a copy), or "auto", which takes for each label the one that predicts held-out
-        decisions best.
+        A method of `quality.consensus`, which is applied to each label separately: "majority", "one_coin",
+        "dawid_skene", "exposure" (states given in sight of a suggestion may be copies), or "auto", which chooses for
+        each label the method that predicts held-out decisions best.
     label_ids : sequence of str, optional
         The labels, in order; without it those that occur.
     probs : DataFrame, shape (n_items, n_labels), optional
         Probabilities of a model that never learnt from an answer in sight of a suggestion, nor from the item itself;
         indexed by item_id.
     certainty : bool
-        As for `quality.consensus`.
+        See `quality.consensus`.
     seed : int
         Seed of the folds of held-out votes.
 
@@ -281,11 +281,11 @@ class SetBias(EffectFigures):
         How much more often a suggested label is on: above 0 where suggested labels are turned off less often when they
         are seen. It needs no truth, and mixes help and harm.
     kept_wrong : Estimate
-        As `kept`, for suggested labels that are wrong; NaN without a truth.
+        The same for suggested labels that are wrong; NaN without a truth.
     left_off : Estimate
         How much more often a label that wasn't suggested is off.
     left_off_wrong : Estimate
-        As `left_off`, for labels that should be on: what the model overlooks and people then overlook too.
+        The same for labels that should be on: how much more often people overlook what the model overlooked.
     per_label : DataFrame
         A row per label: label_id; n_suggested and n_not (cards on which it was and wasn't suggested); each of the
         figures with its interval (`_low`, `_high`).
@@ -309,9 +309,9 @@ class SetBias(EffectFigures):
 def set_bias(states: pd.DataFrame, truth: pd.DataFrame | None = None, *, min_blind: int = 2) -> SetBias:
     """Measure the effect of seeing suggested labels on the sets that people give, label by label.
 
-    As `quality.automation_bias` for one label per item: only cards whose arm was drawn at random count, each weighted
-    by the inverse of its arm's probability, and an item's truth is `truth`, or else the majority of other people's
-    blind decisions on the label. Labels of one item count as one cluster.
+    The method is that of `quality.automation_bias`: only cards whose arm was drawn at random are used, each weighted by
+    the inverse of its arm's probability. The truth of an item is `truth`, or else the majority of other people's blind
+    decisions on the label. The labels of an item are treated as one cluster.
 
     Parameters
     ----------

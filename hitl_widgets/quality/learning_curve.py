@@ -148,11 +148,11 @@ def points_of(answers: Sequence[int] | npt.NDArray[np.integer], right: npt.NDArr
     Parameters
     ----------
     answers : array_like of int, shape (n_models,)
-        As for `expected_gain`.
+        See `expected_gain`.
     right : ndarray of bool, shape (n_models, n_items)
         Which items each model got right.
     effect : float
-        As `intervals.design_effect` gives it, for items that were drawn by whole groups.
+        As returned by `intervals.design_effect`, for items that were drawn by whole groups.
 
     Raises
     ------
@@ -198,7 +198,7 @@ class AnswersLeft(Estimate):
     Parameters
     ----------
     value, low, high, n, why
-        As for `Estimate`; n is the number of items that measured the accuracy.
+        See `Estimate`; n is the number of items that measured the accuracy.
     goal : float
         The target accuracy.
     most : int
@@ -260,7 +260,7 @@ def answers_left(points: Points, goal: float, *, most: int, level: float = 0.95)
     most : int
         How many answers can still be given.
     level : float
-        As for `expected_gain`.
+        See `expected_gain`.
 
     Raises
     ------
@@ -298,7 +298,7 @@ def _grid(points: Points) -> list[npt.NDArray[np.float64]]:
 def _weights(points: Points, now: npt.NDArray[np.float64], gap: npt.NDArray[np.float64],
              exponent: npt.NDArray[np.float64], bend: npt.NDArray[np.float64], stray: npt.NDArray[np.float64]
              ) -> npt.NDArray[np.float64]:
-    """The likelihood of each curve: the last model's by the binomial, the others' differences from it as normal."""
+    """The likelihood of each curve: binomial for the last model, normal for the others' differences from it."""
     at, n = points.answers, points.n_effective
     last = points.accuracy[-1]
     logs = np.empty(len(now))

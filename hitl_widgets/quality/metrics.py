@@ -1,6 +1,6 @@
 """Metrics of a model on items whose answer is known, each with its n and its 95 % interval.
 
-`measure` gives the `Metrics` of one model; `compare` the gain of one model over another on the same items.
+`measure` returns the `Metrics` of one model; `compare` estimates the gain of one model over another on the same items.
 """
 
 from __future__ import annotations
@@ -44,9 +44,9 @@ class Metrics:
     n_items : int or None
         Number of measuring items, such as the whole hold-out; None if that isn't known.
     ece, ece_by_chance : float
-        As `calibration.calibration_error` gives them; NaN where they weren't measured.
+        As returned by `calibration.calibration_error`; NaN where they weren't measured.
     design_effect : float
-        As `intervals.design_effect` gives it, for items that were drawn by whole groups: intervals are wider by it.
+        As returned by `intervals.design_effect`, for items that were drawn by whole groups: intervals are wider by it.
 
     References
     ----------
@@ -132,7 +132,7 @@ class Metrics:
         Parameters
         ----------
         k, n : int
-            As for `intervals.jeffreys`.
+            See `intervals.jeffreys`.
         """
         return jeffreys(int(k) / self.design_effect, int(n) / self.design_effect)
 
@@ -206,7 +206,7 @@ def measure(probs: np.ndarray, truth: Sequence[str], label_ids: Sequence[str], n
     names : sequence of str, optional
         Names of the labels; by default their ids.
     n_unsure, n_tied, n_in_doubt, n_items : int
-        As for `Metrics`.
+        See `Metrics`.
     groups : ndarray, shape (n_items,), optional
         The group of each item, where items were drawn by whole groups.
     top : ndarray of int, shape (n_items,), optional
@@ -260,7 +260,7 @@ def compare(before: Sequence[bool] | np.ndarray, after: Sequence[bool] | np.ndar
     before, after : array_like of bool, shape (n_items,)
         True where the model was right, the same items in the same order.
     groups : ndarray, shape (n_items,), optional
-        The group of each item, where items were drawn by whole groups: the interval is wider where those of a group are
+        The group of each item, if items were drawn by whole groups: the interval is wider if the items in a group are
         alike.
 
     Returns

@@ -1,7 +1,7 @@
-"""Metrics of a model that gives each item any number of labels, each with its n and its 95 % interval.
+"""Metrics of a multilabel classifier, each with its n and its 95 % interval.
 
-`multilabel_metrics` gives the `MultilabelMetrics` of one model, `compare_sets` the gain of one model over another on
-the same items, and `best_thresholds` the probability from which each label counts as on.
+`multilabel_metrics` returns the `MultilabelMetrics` of one model, `compare_sets` estimates the gain of one model over
+another on the same items, and `best_thresholds` finds the probability from which each label counts as on.
 
 An array of sets has a row per item and a column per label: 1 or True where the label is on, 0 or False where it is off,
 NaN where it is unknown. Unknown states are left out of every count.
@@ -70,11 +70,11 @@ class MultilabelMetrics:
     effects : ndarray of float, shape (n_labels, 3)
         Design effect of each label's precision, recall and F1: 1 where items were drawn one by one.
     ece, ece_by_chance : ndarray of float, shape (n_labels,)
-        As `calibration.calibration_error` gives them for each label.
+        The two results of `calibration.calibration_error` for each label.
     n : int
         Number of items measured.
     left_out, n_unsure, n_tied, n_in_doubt, n_items
-        As for `metrics.Metrics`.
+        See `metrics.Metrics`.
     """
 
     label_ids: tuple[str, ...]
@@ -186,9 +186,9 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
     names : sequence of str, optional
         Names of the labels; by default their ids.
     n_unsure, n_tied, n_in_doubt, n_items : int
-        As for `metrics.Metrics`.
+        See `metrics.Metrics`.
     groups : array_like, shape (n_items,), optional
-        The group of each item, where items were drawn by whole groups: intervals are wider where those of a group are
+        The group of each item, if items were drawn by whole groups: intervals are wider if the items in a group are
         alike.
 
     Returns
@@ -205,9 +205,9 @@ def multilabel_metrics(truth: npt.ArrayLike, probs: npt.ArrayLike, thresholds: n
     Notes
     -----
     An F1 is 2 o / (1 + o) with o the share of rightly predicted items among those that have the label or were predicted
-    to, so that Jeffreys' interval of o gives that of the F1. That of the macro F1 joins the labels' by square and add,
-    with the correlation of the labels' errors over items; those of the micro F1 and the Hamming loss take an item's
-    labels as one cluster.
+    to, so that Jeffreys' interval of o is transformed to an interval of the F1. The interval of the macro F1 combines
+    the labels' intervals by square-and-add, with the correlation of the labels' errors over items. The intervals of
+    the micro F1 and the Hamming loss treat an item's labels as one cluster.
 
     References
     ----------
@@ -257,7 +257,7 @@ def compare_sets(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.ArrayLi
         What each model predicts to be on: its probabilities from their thresholds up.
     figure : "macro_f1", "micro_f1" or "exact_match"
     groups : array_like, shape (n_items,), optional
-        As for `multilabel_metrics`.
+        See `multilabel_metrics`.
 
     Returns
     -------
@@ -373,7 +373,7 @@ def reliability_of_labels(truth: npt.ArrayLike, probs: npt.ArrayLike, label_ids:
     Parameters
     ----------
     truth, probs, label_ids
-        As for `multilabel_metrics`.
+        See `multilabel_metrics`.
     n_bins : int
         Number of bins of a label, as for `calibration.reliability`.
 

@@ -1,6 +1,6 @@
-"""Agreement of several people on the objects of images: whether they found, named and placed the same.
+"""Agreement of several people on the objects in images: whether they found the same objects, labels and places.
 
-`agreement_objects` takes a table of objects; `ObjectAgreement` says what is in the result.
+`agreement_objects` computes it from a table of objects and returns an `ObjectAgreement`.
 """
 
 from __future__ import annotations
@@ -75,9 +75,10 @@ class ObjectAgreement:
 
         A higher threshold turns badly placed objects into objects that weren't found, so look at the curves.
 
-        The label of an object is in doubt where an edit left it so: nobody knows whether it is the same as another's.
-        Such an object counts for found, placed and ks. "named" leaves out pairs with one, "together" and the figures of
-        spans leave out images with one; n_images and n are about the rest, and a note says how many there are.
+        The label of an object is "in doubt" if, since a taxonomy edit, it may mean several labels, so that it isn't
+        known whether two people agree on it. Such an object is used for found, placed and ks. "named" leaves out pairs
+        with such an object; "together" and the figures of spans leave out images with one. n_images and n count the
+        rest, and a note says how many images have one.
     annotators : DataFrame
         A row per person: annotator, n_images, n_objects, and at a threshold of 0.5 with all others: found (share of
         their and the others' objects that have a partner), named (share of pairs with one label, of those without a
@@ -184,12 +185,11 @@ def agreement_objects(objects: pd.DataFrame, *, reviewed: pd.DataFrame | None = 
     Parameters
     ----------
     objects : DataFrame
-        A row per object, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes without it), x0,
-        y0, x1, y1; `points` of polygons; start and end of spans. Rows whose act is "deleted" or whose status is
-        "planted" don't count; those whose status is "unsure" are that person's objects like any other. A label that is
-        missing is in doubt: see `ObjectAgreement`. If it is known who reviewed what, objects that are unsure or in
-        doubt don't count in other images, since `wb.objects()` also lists those of images of which somebody was unsure
-        as a whole, and of images that have changed.
+        A row per object, such as `wb.objects()`: item_id, annotator, label_id or label, kind (boxes without it), x0,
+        y0, x1, y1; `points` of polygons; start and end of spans. Rows with the act "deleted" or the status "planted"
+        are ignored; rows with the status "unsure" are used. A missing label is in doubt: see `ObjectAgreement`. In
+        images that their annotator didn't review (see `reviewed`), unsure objects and those in doubt are ignored, since
+        `wb.objects()` also lists images that were answered "unsure" as a whole, and images that have changed.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
         By default `objects.attrs["reviewed"]`, which `wb.objects()` sets, else the images in which they found
@@ -323,7 +323,7 @@ class _Given:
     without_doubt: bool = False
 
     def without_doubts(self) -> _Given:
-        """The same without the images in which a label is in doubt."""
+        """Return a copy without the images that have an object whose label is in doubt."""
         doubts = {item for (item, _), (_, labels) in self.by.items() if (labels < 0).any()}
         images = {item: people for item, people in self.images.items() if item not in doubts}
         by = {who: found for who, found in self.by.items() if who[0] in images}

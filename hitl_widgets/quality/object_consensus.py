@@ -37,10 +37,10 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
     Parameters
     ----------
     objects : DataFrame
-        A row per object and annotator, as `wb.objects()` has it: item_id, annotator, label_id or label, kind (boxes
-        without it), x0, y0, x1, y1; `points` of polygons; start and end of spans. Rows whose act is "deleted" or whose
-        status is "planted" aren't votes; one whose status is "unsure" counts half, and one without a label says only
-        where an object is.
+        A row per object and annotator, such as `wb.objects()`: item_id, annotator, label_id or label, kind (boxes
+        without it), x0, y0, x1, y1; `points` of polygons; start and end of spans. Rows with the act "deleted" or the
+        status "planted" are ignored. Rows with the status "unsure" have half the weight, and rows without a label are
+        only used for the place of an object.
     reviewed : DataFrame, optional
         item_id and annotator of each image that each person looked at, also of those in which they found nothing.
         By default `objects.attrs["reviewed"]`, which `wb.objects()` sets, else the images in which they found
@@ -54,10 +54,10 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
     DataFrame
         The columns of `objects` and status, a row per object of the consensus: annotator is "consensus"; label by
         weighted votes; coordinates the weighted median of each side or of the point, for polygons and spans the one
-        that overlaps the others most; certainty the mean of those given; status "decided", or "unsure" if as much
-        weight is against the object as for it, two labels have equal weights, or everybody who found it was in doubt,
-        or "to_review" without any label. Also share (of the weight of those who reviewed the image, from 0.5 to 1) and
-        n (people who found it). Objects of images that only one person reviewed are as that person left them.
+        that overlaps the others most; certainty the mean of those given; status "decided", or "unsure" if the weights
+        for and against the object are equal, two labels have equal weights, or everybody who found it was unsure, or
+        "to_review" without any label. Also share (of the weight of those who reviewed the image, from 0.5 to 1) and
+        n (people who found it). Objects of images that only one person reviewed are unchanged.
 
     Raises
     ------
@@ -68,11 +68,11 @@ def consensus_objects(objects: pd.DataFrame, reviewed: pd.DataFrame | None = Non
 
     Notes
     -----
-    Objects of different people are the same where they overlap by 0.5 or more on average, whatever their labels; nobody
-    has two of them. Each person has three weights, shrunk towards the mean of all people: for whether an object is
-    there, and for its label, the log odds of being right, estimated from everybody's weighted votes (EM); for its place
-    the inverse variance of their sides. People who corrected the same proposals didn't find them independently: what
-    they all left untouched is the model's.
+    Objects of different people are treated as the same object if they overlap by 0.5 or more on average, whatever their
+    labels; each person has at most one of them. Each person has three weights, shrunk towards the mean of all people.
+    The weights of their votes on whether an object is there, and on its label, are the log odds of being right,
+    estimated by EM. The weight for its place is the inverse variance of their sides. People who corrected the same
+    proposals didn't find them independently: objects that all of them left unchanged are those of the model.
 
     References
     ----------
@@ -100,7 +100,7 @@ def object_abilities(objects: pd.DataFrame, reviewed: pd.DataFrame | None = None
     Parameters
     ----------
     objects, reviewed, sizes
-        As for `consensus_objects`.
+        See `consensus_objects`.
 
     Returns
     -------

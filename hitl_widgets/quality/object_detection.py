@@ -1,7 +1,7 @@
 """Average precision of object detectors, F1 of point detectors, and the cost of each kind of error.
 
-`detection` compares predicted objects with true ones and gives a `Detection`; `compare_detection` gives the gain of one
-model over another on the same images.
+`detection` compares predicted objects with true ones and returns a `Detection`; `compare_detection` estimates the gain
+of one model over another on the same images.
 """
 
 from __future__ import annotations
@@ -210,12 +210,12 @@ def detection(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterabl
     Parameters
     ----------
     truth : DataFrame
-        A row per object, as `wb.objects()` has it: item_id, label_id or label, kind (boxes without it) and x0, y0, x1,
-        y1; `points` of polygons. Rows whose act is "deleted" don't count. Objects whose status is "unsure",
-        "to_review" or "planted" needn't be found, and may be; the same holds where `crowd` is True, and any number of
-        predictions may lie in such an object (COCO's iscrowd).
+        A row per object, such as `wb.objects()`: item_id, label_id or label, kind (boxes without it) and x0, y0, x1,
+        y1; `points` of polygons. Rows with the act "deleted" are ignored. Objects with the status "unsure", "to_review"
+        or "planted" are neither counted as missed nor as found. The same holds for objects whose column `crowd` is
+        True, and any number of predictions may lie in such an object (COCO's iscrowd).
     predictions : DataFrame
-        The same with a score, as `wb.predict_objects()` makes it. The best 100 of each image and label count.
+        The same with a score, as returned by `wb.predict_objects()`. The best 100 of each image and label count.
     images : iterable of item_id, optional
         Images that count, also those without an object. By default those in `truth.attrs["reviewed"]`, which
         `wb.objects()` sets, else every image that has an object in one of the tables: a prediction in an image without
@@ -287,15 +287,15 @@ def compare_detection(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataF
     Parameters
     ----------
     truth : DataFrame
-        As for `detection`.
+        See `detection`.
     before, after : DataFrame
         What each model predicts, as for `detection`.
     figure : str, optional
         "map", "map50" or "map75"; for points "f1", "precision" or "recall". By default map50 and f1.
     threshold : float, mapping, or two of them
-        As for `detection`; of two the first is that of `before`.
+        See `detection`. If two are passed, the first is for the model `before`.
     images, sizes, groups, resamples, seed
-        As for `detection`.
+        See `detection`.
 
     Returns
     -------

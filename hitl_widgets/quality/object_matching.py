@@ -1,7 +1,7 @@
 """Matching of predicted with true objects, and figures from the matches under any weights of the images.
 
-`encode` reads two tables of objects, `match` pairs them image by image; `Curve` holds what a label's average precision
-needs, so that resamples of the images need no new pairing.
+`encode` reads two tables of objects, `match` pairs their objects image by image. A `Curve` has the data from which a
+label's average precision is computed, so that resamples of the images need no new pairing.
 """
 
 from __future__ import annotations
@@ -41,7 +41,7 @@ _PLACES = {"map": slice(None), "map50": slice(0, 1), "map75": slice(5, 6)}
 
 @dataclass(frozen=True, eq=False)
 class Rows:
-    """Objects of a table, sorted by image; predictions of an image best first, if requested.
+    """Objects of a table, sorted by image and, for predictions, by descending score if requested.
 
     Parameters
     ----------
@@ -106,12 +106,12 @@ class Encoded:
 def encode(truth: pd.DataFrame, predictions: pd.DataFrame, *, images: Iterable[Any] | None = None,
            sizes: Mapping[Any, tuple[float, float]] | None = None, kind: str | None = None,
            best_first: bool = True) -> Encoded:
-    """Read two tables of objects, as `quality.detection` takes them.
+    """Read two tables of objects, the arguments of `quality.detection`.
 
     Parameters
     ----------
     truth, predictions, images, sizes
-        As for `quality.detection`.
+        See `quality.detection`.
     kind : str, optional
         Kind of the objects; by default the one in which the objects of both tables can be compared.
     best_first : bool

@@ -1,7 +1,7 @@
-"""Objects as tables: the current objects, and the images that a detector learns from or is measured on.
+"""Objects as tables: the current objects, and the images on which a detector is trained or evaluated.
 
-Functions on the log's table of current annotations, with its columns of objects, and the taxonomy's lineage. Read
-`objects_table` first.
+The functions compute them from the log's table of current annotations, with its columns of objects, and the taxonomy's
+lineage. Read `objects_table` first.
 """
 
 from __future__ import annotations
@@ -110,7 +110,7 @@ def images_table(table: Table, lineage: Lineage, *, changed: Collection[str] = (
     Parameters
     ----------
     table, lineage, changed
-        As for `objects_table`.
+        See `objects_table`.
 
     Returns
     -------
@@ -159,7 +159,7 @@ def doubted_since(table: Table, lineage: Lineage) -> dict[str, int]:
     Parameters
     ----------
     table, lineage
-        As for `objects_table`.
+        See `objects_table`.
 
     Returns
     -------
@@ -179,14 +179,14 @@ def doubted_since(table: Table, lineage: Lineage) -> dict[str, int]:
 
 
 def without_unknown(predictions: pd.DataFrame, images: pd.DataFrame) -> pd.DataFrame:
-    """Drop predictions of labels that were added after their image was answered: nobody knows whether they are right.
+    """Drop predictions of labels that were added after their image was answered, since their truth is unknown.
 
     Parameters
     ----------
     predictions : DataFrame
         With item_id and label_id, as a column or as `with_label_ids` reads it.
     images : DataFrame
-        As `images_table` makes it, a row per image.
+        As returned by `images_table`, a row per image.
     """
     predictions = with_label_ids(predictions)
     unknown = {(str(item_id), label_id) for item_id, of in zip(images["item_id"], images["unknown"], strict=True)
@@ -202,7 +202,7 @@ def reviewed_images(table: Table, *, changed: Collection[str] = ()) -> tuple[Rev
     Parameters
     ----------
     table, changed
-        As for `objects_table`. Unsure and planted answers, and those to images that have changed, don't count.
+        See `objects_table`. Unsure and planted answers, and those to images that have changed, don't count.
 
     Returns
     -------
@@ -246,7 +246,7 @@ def _score(value: Any) -> float | None:
 
 
 def _meanings(lineage: Lineage) -> tuple[Callable[[str, int | None], str | None], Callable[[str, int | None], bool]]:
-    """Two functions of a label_id and a version: what it is today (None in doubt), and whether it is retired."""
+    """Two functions of a label_id and its version: today's label_id (None if uncertain), and whether it was retired."""
     known: dict[tuple[str, int | None], tuple[str | None, bool]] = {}
 
     def look_up(label_id: str, version: int | None) -> tuple[str | None, bool]:

@@ -1,7 +1,7 @@
 """One school of thought: a model in which all people draw an item's label from one distribution. Read `fit` first.
 
-It is the hypothesis that `schools_of_thought` tests. People may differ all the same: in noise, in labels that they
-confuse or prefer, whatever the item, and in how often they copy a suggestion that they see.
+It is the null hypothesis that `schools_of_thought` tests. In this model people may still differ in noise, in labels
+that they confuse or prefer for all items, and in how often they copy a suggestion that they see.
 """
 
 from __future__ import annotations
@@ -27,7 +27,7 @@ N_ROUNDS, STILL = 150, 1e-5
 
 @dataclass(frozen=True)
 class OneSchool:
-    """The fitted model.
+    """The fitted model, and the estimates for the items, people and votes to which it was fitted.
 
     Attributes
     ----------

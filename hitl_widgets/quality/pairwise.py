@@ -98,9 +98,10 @@ class Pairs:
     def mean(self, n_items: int, *, level: float = 0.95) -> OverItems:
         """Cohen's kappa averaged over pairs, each weighted by its items; pairs without a kappa are left out.
 
-        The kappa of few items is too low on average. So the interval contains two others, each Student's on the scale
-        log(1 - kappa) by the jackknife over items: that of the mean, corrected for its bias by the jackknife, and that
-        of the pooled kappa: disagreement observed in all pairs over that expected from votes on different items.
+        The kappa of few items is too low on average. So the interval contains two other intervals, both Student's on
+        the scale log(1 - kappa), by the jackknife over items: one for the mean kappa after bias correction by the
+        jackknife, and one for the pooled kappa, which is computed from the observed disagreement in all pairs and the
+        disagreement expected from votes on different items.
 
         Parameters
         ----------

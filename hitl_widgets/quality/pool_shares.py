@@ -22,7 +22,7 @@ class PoolShares:
     shares : ndarray of float64, shape (n_labels,)
         The estimate for each label, from `least` to `most`; NaN if no item was drawn at random.
     worth : ndarray of float64, shape (n_labels,)
-        Effective sample size: the number of items drawn at random from an infinite pool that tell as much.
+        Effective sample size: the number of items drawn at random from an infinite pool that give the same precision.
     least, most : ndarray of float64, shape (n_labels,)
         The shares if no open item, and if every open item has the label.
     """
@@ -61,10 +61,10 @@ class PoolShares:
 def shares_of_pool(on: npt.ArrayLike, by_chance: npt.ArrayLike, n_open: int) -> PoolShares:
     """Estimate how frequent labels are in a pool, whichever items a strategy picked.
 
-    Each item that was drawn at random stands for the items that were open when it was asked; items answered before
-    count as they are. So each such item gives an unbiased estimate of the whole pool. Their mean, weighted by 1 / (open
-    items)^2, becomes exact as the pool is used up. (Random items alone describe only what the strategy left, which has
-    fewer items of the kinds that it prefers.)
+    Each item that was drawn at random represents the items that were unanswered when it was asked; items answered
+    before are counted by their own labels. So each random item gives an unbiased estimate for the whole pool. Their
+    mean, weighted by 1 / (unanswered items)^2, becomes exact as the pool is used up. (Random items alone describe only
+    the rest that the strategy left, which has fewer items of the kinds that it prefers.)
 
     Parameters
     ----------
@@ -124,7 +124,7 @@ def shares_of_parts(on: npt.ArrayLike, by_chance: npt.ArrayLike, part: npt.Array
     Parameters
     ----------
     on, by_chance
-        As for `shares_of_pool`.
+        See `shares_of_pool`.
     part : array_like of int, shape (n_items,)
         The part of the pool that each answered item is in, from 0.
     n_open : array_like of int, shape (n_parts,)

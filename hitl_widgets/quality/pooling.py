@@ -1,8 +1,7 @@
 """Pooling of a model's probabilities with people's answers, weighted by how reliable each of them is.
 
-People err, models err, and a certainty may mean much, little or nothing. `fit_pool` estimates how reliable each of them
-is, from items whose truth is known; `posterior` gives the probability of each label of each item. The pool is
-log-linear:
+`fit_pool` estimates how reliable each person and the model are, and how much a person's stated certainty means, from
+items whose truth is known. `posterior` computes the probability of each label of each item. The pool is log-linear:
 
     q(z) ~ p(z)^tau * exp(sum of the evidence of the answers that say z, / (1 + 0.25 (m - 1)))
     evidence = a + u + (b + v) * s + w

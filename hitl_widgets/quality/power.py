@@ -101,7 +101,7 @@ def power_of(n_cards: float, effect: float = 0.2, *, blind: float = 0.05, model_
     n_cards : int
         Cards of all people and both arms.
     effect, blind, model_error, blind_share, level : float
-        As for `cards_needed`.
+        See `cards_needed`.
 
     Returns
     -------

@@ -3,6 +3,11 @@
 If an image comes with boxes, people overlook objects that weren't proposed. So a few proposals are withheld at random,
 and what people add there is compared with what they find in blind images, which show no proposal at all. Read
 `prefill_bias` first.
+
+An image whose only proposal is withheld looks like a blind one, and people may search it afresh. So what is missed is
+measured in images with two or more proposals, at withheld ones beside which another one is shown. A proposal counts
+there with a probability that depends only on how many the image has; its inverse is the place's weight, so that
+withheld and blind places stand for the same places, whatever people do where nothing is shown.
 """
 
 from __future__ import annotations
@@ -40,7 +45,7 @@ SAME = {"box": 0.5, "polygon": 0.5, "point": 1e-9, "span": 0.5}
 TWICE = 0.5
 BANDS = (0.0, 0.3, 0.5, 0.7, 0.9, 1.0)
 SHOWN_ARMS = ("shown", "no_map")
-_PLACE_COLUMNS = ["item_id", "annotator", "label_id", "score", "arm", "arm_probability", "took"]
+_PLACE_COLUMNS = ["item_id", "annotator", "label_id", "score", "arm", "arm_probability", "took", "beside_others"]
 
 
 @dataclass(frozen=True, repr=False)
@@ -56,10 +61,11 @@ class PrefillBias:
         1 - P(added | withheld) / P(found | blind): of the objects that people find blind, the part that they miss where
         only the proposal is missing. Proposals that nobody takes for an object don't change it.
     found_blind, added : Estimate
-        The two probabilities, over the places where the model's proposals are at or above the threshold.
+        The two probabilities, over the places where the model's proposals are at or above the threshold, in images with
+        two or more of them.
     proposed : Estimate
         P(an object is there | its proposal is shown) - P(found | blind): objects that the proposal helped to find, and
-        wrong proposals that were kept.
+        wrong proposals that were kept. Places in images with a single proposal count here too.
     across_people : Estimate
         Mean of the people's own `missed`, with Student's interval: for people like these. The intervals of the others
         are for these people and images like these.
@@ -110,7 +116,8 @@ def prefill_bias(images: pd.DataFrame) -> PrefillBias:
     Only images whose arm and threshold were drawn at random count, each weighted by the inverse of its arm's
     probability. A place is the location of a proposal at or above the threshold. It counts as found if one of the
     person's objects overlaps it by half or more (a point within 3 % of the image's diagonal), whatever its label.
-    Places that overlap each other by half or more don't count.
+    Places that overlap each other by half or more don't count. What is missed is measured in images with two or more
+    proposals at or above the threshold, and at withheld ones only if another one was shown.
 
     Parameters
     ----------
@@ -119,7 +126,8 @@ def prefill_bias(images: pd.DataFrame) -> PrefillBias:
         threshold_probability, hidden (whether the image was blind), objects (those of the answer, with the act
         "deleted" for proposals that the person deleted), seen (the proposals that were shown, or in a blind image would
         have been) and withheld (those that were kept back), each a list of mappings with kind, at, label_id, and score
-        or act; optionally shown_ms, width and height, which points need.
+        or act, and of a withheld one p, the probability of that; optionally shown_ms, width and height, which points
+        need.
 
     Returns
     -------
@@ -149,17 +157,21 @@ def prefill_bias(images: pd.DataFrame) -> PrefillBias:
                          f"{', '.join(COLUMNS)} is expected.")
     drawn = images[_is_drawn(images)].drop_duplicates(["item_id", "annotator"]).reset_index(drop=True)
     places, n_twice = places_of(drawn)
-    people = _table(places, "annotator")
+    compared = places[places["beside_others"]]
+    people = _table(compared, "annotator")
     notes = []
     if n_certain := len(images) - len(drawn):
         notes.append(f"{n_certain:,} answers are left out, since it wasn't drawn how their image was shown.")
     if n_twice:
         notes.append(f"{n_twice:,} places are left out, since another proposal lies at the same place.")
+    if n_single := int((~places["beside_others"] & places["arm"].isin(("blind", "withheld"))).sum()):
+        notes.append(f"{n_single:,} blind or withheld places are left out of what is missed, since no other proposal "
+                     "was shown with them, or would have been.")
     return PrefillBias(
-        missed(places), missed_share(places), share_with(places, ("blind",)), share_with(places, ("withheld",)),
+        missed(compared), missed_share(compared), share_with(compared, ("blind",)), share_with(compared, ("withheld",)),
         contrast(places, SHOWN_ARMS, ("blind",)),
         student_mean(people["missed"].to_numpy(np.float64), within=(-1, 1), why="nobody has a figure of their own"),
-        people, _table(places, "label_id"), _by_score(places), _by_threshold(drawn), tuple(notes))
+        people, _table(compared, "label_id"), _by_score(compared), _by_threshold(drawn), tuple(notes))
 
 
 def places_of(images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
@@ -168,13 +180,14 @@ def places_of(images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
     Parameters
     ----------
     images : DataFrame
-        As for `prefill_bias`, of drawn arms.
+        The table of `prefill_bias`, only with images whose arm and threshold were drawn at random.
 
     Returns
     -------
     places : DataFrame
         item_id, annotator, label_id and score (of the proposal), arm ("withheld", "blind", "shown" or "no_map"),
-        arm_probability, took (whether an object is there).
+        arm_probability (of a withheld place times the probability that another proposal is shown), took (whether an
+        object is there), beside_others (whether the image has other proposals, one of which is shown or would be).
     n_twice : int
         Places that were left out because they overlap another one.
     """
@@ -193,9 +206,17 @@ def places_of(images: pd.DataFrame) -> tuple[pd.DataFrame, int]:
         np.fill_diagonal(twice, 0.0)
         alone = twice.max(axis=1, initial=0.0) < TWICE
         n_twice += int((~alone).sum())
+        beside_others = len(places) > 1 and len(seen) > 0
         rows += [(item_id, annotator, place.get("label_id"), place.get("score"), arm if k < len(seen) else "withheld",
-                  probability, bool(found[k])) for k, place in enumerate(places) if alone[k]]
-    return pd.DataFrame(rows, columns=_PLACE_COLUMNS), n_twice
+                  probability * (1.0 if k < len(seen) else _beside_shown(place, len(places) - 1)), bool(found[k]),
+                  beside_others) for k, place in enumerate(places) if alone[k]]
+    return pd.DataFrame(rows, columns=_PLACE_COLUMNS).astype({"took": bool, "beside_others": bool}), n_twice
+
+
+def _beside_shown(withheld: Mapping[str, Any], n_others: int) -> float:
+    """Probability that one or more of the other proposals are shown; 1 if the withheld one doesn't say how probable."""
+    p = withheld.get("p")
+    return 1 - p ** n_others if n_others and isinstance(p, (int, float)) and 0 <= p < 1 else 1.0
 
 
 def at_places(places: Sequence[Mapping[str, Any]], objects: Sequence[Mapping[str, Any]], size: tuple[float, float]
@@ -238,7 +259,7 @@ def _is_drawn(images: pd.DataFrame) -> Bools:
 
 
 def missed(places: pd.DataFrame) -> Estimate:
-    """P(found | blind) - P(added | withheld) of a table of places, as `places_of` makes it."""
+    """P(found | blind) - P(added | withheld) of a table of places, as returned by `places_of`."""
     return contrast(places, ("blind",), ("withheld",))
 
 

@@ -1,6 +1,7 @@
-"""Schools of thought: groups of people who agree with each other on what items are, and not with the other group.
+"""Schools of thought: groups of annotators who understand the labels differently.
 
-Read `schools` first. No truth is assumed: a school isn't wrong where it differs from the larger one.
+People agree with each other within a school, and less with those of other schools. No truth is assumed: the smaller
+school isn't wrong. Read `schools` first.
 """
 
 from __future__ import annotations
@@ -65,7 +66,7 @@ class Schools:
     soft_targets_of : dict of int to DataFrame
         The distributions of each school, items x labels.
     why : str
-        The reason where there was no test; empty otherwise.
+        Why nothing was tested; empty if it was.
     sizes : Series
         School -> number of people, including people who aren't listed in `members`.
     """
@@ -333,7 +334,7 @@ def _halves(votes: EncodedVotes, tested: _Tested, n: int, rng: np.random.Generat
 def adjusted_rand(first: Ints, second: Ints) -> float:
     """Adjusted Rand index of two partitions of the same people: 1 if they are equal, 0 on average by chance.
 
-    As scikit-learn's `adjusted_rand_score`, without its slow checks of the input.
+    The result equals scikit-learn's `adjusted_rand_score`, whose slow checks of the input are left out.
     """
     counts = np.zeros((int(first.max()) + 1, int(second.max()) + 1))
     np.add.at(counts, (first, second), 1.0)

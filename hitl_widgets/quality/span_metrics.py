@@ -1,7 +1,7 @@
 """Precision, recall and F1 of a model that finds spans in texts, strictly and leniently, with intervals over texts.
 
-`spans` compares predicted spans with true ones and gives a `SpanMetrics`; `compare_spans` gives the gain of one model
-over another on the same texts.
+`spans` compares predicted spans with true ones and returns a `SpanMetrics`; `compare_spans` estimates the gain of one
+model over another on the same texts.
 """
 
 from __future__ import annotations
@@ -126,11 +126,11 @@ def spans(truth: pd.DataFrame, predictions: pd.DataFrame, *, texts: Iterable[Any
     Parameters
     ----------
     truth : DataFrame
-        A row per span, as `wb.objects()` makes it: item_id, label_id or label, start and end in characters. Rows whose
+        A row per span, such as `wb.objects()`: item_id, label_id or label, start and end in characters. Rows whose
         act is "deleted" don't count. Spans whose status is "unsure", "to_review" or "planted", or where `crowd` is
         True, needn't be found, and a prediction that lies on them alone is neither right nor wrong.
     predictions : DataFrame
-        Predicted spans, as `wb.predict_objects()` makes them. If two are on one true span, the upper row is matched
+        Predicted spans, as returned by `wb.predict_objects()`. If two are on one true span, the upper row is matched
         first.
     texts : iterable of item_id, optional
         Texts that count, also those without a span. By default those in `truth.attrs["reviewed"]`, which `wb.objects()`
@@ -201,15 +201,15 @@ def compare_spans(truth: pd.DataFrame, before: pd.DataFrame, after: pd.DataFrame
     Parameters
     ----------
     truth : DataFrame
-        As for `spans`.
+        See `spans`.
     before, after : DataFrame
         What each model predicts, as for `spans`.
     figure : str
         One of `SpanMetrics.FIGURES`.
     threshold : float, mapping, or two of them
-        As for `spans`; of two the first is that of `before`.
+        See `spans`. If two are passed, the first is for the model `before`.
     texts, groups, resamples, seed
-        As for `spans`.
+        See `spans`.
 
     Returns
     -------

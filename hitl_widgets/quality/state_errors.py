@@ -1,7 +1,7 @@
 """Label errors in sets of labels: which labels were probably left on or off by mistake.
 
-`state_errors` pools the states that people gave with the probabilities of models that never saw them, label by label,
-as `pooling` does for one label an item.
+A label's state is on or off. `state_errors` combines people's answers with the out-of-fold probabilities of models,
+separately for each label; `pooling` does the same for items with one label.
 """
 
 from __future__ import annotations
@@ -72,7 +72,7 @@ def state_errors(states: pd.DataFrame, probs: pd.DataFrame, truth: pd.DataFrame 
     Parameters
     ----------
     states : DataFrame
-        Table of states, as `label_states.label_states` makes it: item_id, annotator, label_id, value; also certainty,
+        Table of states from `label_states.label_states`: item_id, annotator, label_id, value; also certainty,
         unsure and decision_id.
     probs : DataFrame, shape (n_items, n_labels)
         Probability that each label is on, predicted by models that weren't trained on these items' answers; indexed by
@@ -133,7 +133,7 @@ def _cells(table: pd.DataFrame, probs: pd.DataFrame) -> npt.NDArray[np.int64]:
 
 
 def _answers(states: pd.DataFrame, extra: list[str]) -> pd.DataFrame:
-    """The state of each answer with the lowest probability of being right, as for `StateErrors.answers`."""
+    """The state of each answer with the lowest probability of being right; see `StateErrors.answers`."""
     if states.empty:
         return pd.DataFrame(columns=[*ANSWER_COLUMNS, *extra])
     wrong = (1 - states["right"]).groupby([states["item_id"], states["annotator"]], sort=False).sum()

@@ -18,7 +18,7 @@ from scipy.special import ndtri, stdtrit
 
 from ..drawing import html
 from ..records import Estimate, check_count
-from .experiment_cards import DRAWN, SUGGESTED, WITHOUT, check, drawn, is_blind, judged, same_names, truth_of, truths
+from .experiment_cards import DRAWN, SUGGESTED, WITHOUT, check, drawn, is_blind, judged, same_names, truth_of
 from .intervals import student_mean, wilson
 from .power import cards_needed, power_of, power_of_counts
 
@@ -61,14 +61,14 @@ class AutomationBias:
         label makes people choose another one. None unless there are cards, shown and blind, on which the model is known
         to be right.
     planted : Estimate or None
-        P(takes it | a wrong suggestion was planted) - P(gives the same wrong label | blind), on gold items. It isn't
-        part of `effect`. None if no suggestion was planted (shown wrong on purpose), or if no comparable item was
-        answered blind.
+        P(takes it | a wrong suggestion was planted) - P(gives the same wrong label | blind), on gold items: those whose
+        label is in `truth`, without hold-out items where the table has `chosen_by`. It isn't part of `effect`. None if
+        no suggestion was planted (shown wrong on purpose), or if no comparable gold item was answered blind.
     map_share : Estimate or None
         The part of the effect that is due to the saliency map: P(model's label | shown with the map, model wrong) -
         P(the same | shown without the map, model wrong). None unless there are such cards with and without the map.
     map_anchoring : Estimate or None
-        As `map_share`, on all cards.
+        The same as `map_share`, on all cards.
     across_people : Estimate or None
         Mean of the effects on each person, with Student's t interval. This interval generalises to other people; the
         interval of `effect` generalises to other items, for the same people.
@@ -266,7 +266,7 @@ def automation_bias(votes: pd.DataFrame, truth: pd.Series | Mapping[Any, Any] | 
         "map_share": _known(contrast(cards[cards["wrong"]], SUGGESTED, ("no_map",))),
         "map_anchoring": _known(contrast(cards, SUGGESTED, ("no_map",))),
         "across_people": _known(student_mean(people["effect"].to_numpy(float), within=(-1, 1)))}
-    figures["planted"], why["planted"] = _planted(votes, known, min_blind)
+    figures["planted"], why["planted"] = _planted(votes, known)
     figures["revised"], figures["revised_to_suggestion"] = _revised(every[every["arm"] == "answer_first"])
     worth = [math.nan if share is None else share.worth for share in _shares(cards[cards["wrong"]],
                                                                              (SUGGESTED, WITHOUT))]
@@ -284,18 +284,18 @@ def bias_by_label(votes: Mapping[str, pd.DataFrame], truth: Mapping[str, pd.Seri
     Parameters
     ----------
     votes : mapping
-        Label's name -> the votes about it: a table as `automation_bias` takes it, whose labels and suggestions say
-        whether the label is on.
+        Label's name -> a table of votes, as for `automation_bias`, whose labels and suggestions say whether this label
+        is on.
     truth : mapping, optional
         Label's name -> its truth, as for `automation_bias`.
     min_blind : int
-        As for `automation_bias`.
+        See `automation_bias`.
 
     Returns
     -------
     DataFrame
-        As `AutomationBias.per_label`, with a row for each label. It counts all cards of the label, whether the model
-        suggested that it is on or off.
+        The columns of `AutomationBias.per_label`, with a row for each label. All cards of a label are counted, whether
+        the model suggested that it is on or off.
     """
     tables = [_table(_cards(of_label, None if truth is None else truth.get(name), min_blind)[3].assign(suggestion=name),
                      "suggestion") for name, of_label in votes.items()]
@@ -355,7 +355,7 @@ def agreement_with_model(votes: pd.DataFrame) -> tuple[Estimate, Estimate, Estim
     Parameters
     ----------
     votes : DataFrame
-        As `automation_bias` takes it.
+        A table of votes; see `automation_bias`.
 
     Returns
     -------
@@ -501,12 +501,22 @@ def _revised(first: pd.DataFrame) -> tuple[Estimate | None, Estimate | None]:
     return figures[0], figures[1]
 
 
-def _planted(votes: pd.DataFrame, known: pd.Series, min_blind: int) -> tuple[Estimate | None, str]:
-    """How much more often a planted wrong suggestion is taken than the same wrong label is given blind."""
+def _planted(votes: pd.DataFrame, known: pd.Series) -> tuple[Estimate | None, str]:
+    """How much more often a planted wrong suggestion is taken than the same wrong label is given blind, on gold items.
+
+    Chance decides which of a person's gold is planted. The hold-out is no base: a majority, which would be its truth,
+    errs with the people, and how hard its items are is another matter.
+    """
     plants = votes[votes["planted"] & votes["suggestion"].notna()]
     if plants.empty:
         return None, "nothing was planted"
-    plants = judged(plants, votes, known, min_blind)
+    gold = votes["item_id"].isin(known.index).to_numpy(np.bool_)
+    if "chosen_by" in votes:
+        gold = gold & votes["chosen_by"].ne("holdout").to_numpy(np.bool_, na_value=True)
+    plants = plants[plants["item_id"].isin(known.index)]
+    if plants.empty:
+        return None, "truth= has none of the items on which a suggestion was planted"
+    plants = judged(plants, votes, known, 1)
     plants = plants[plants["wrong"]]
     hidden = is_blind(plants)
     seen, item = plants[~hidden], pd.factorize(plants["item_id"])[0]
@@ -516,12 +526,12 @@ def _planted(votes: pd.DataFrame, known: pd.Series, min_blind: int) -> tuple[Est
         return _difference(*(_share(took[of], ones[of], item[of]) for of in (~hidden, hidden))), ""
     # Gold tests, which are no arm: the experiment's own cards have a model's errors, which are on harder items.
     is_test = ~votes["arm"].isin(DRAWN) if "arm" in votes else True
-    blind = votes[~votes["planted"] & is_blind(votes) & is_test]
-    blind = blind.assign(truth=truths(blind, votes, known, min_blind)).dropna(subset=["truth"])
+    blind = votes[~votes["planted"] & is_blind(votes) & is_test & gold]
+    blind = blind.assign(truth=known.reindex(blind["item_id"]).to_numpy(object))
     n_blind = blind["truth"].value_counts()
     seen = seen[seen["truth"].isin(n_blind.index)]
     if seen.empty:
-        return None, "no item with a known answer like the planted ones was answered blind"
+        return None, "no gold item with a label like the planted ones was answered blind"
     given = blind.groupby(["truth", "label"]).size()
     pairs = seen.groupby(["truth", "suggestion"]).size() / len(seen)
     of_truth = pairs.index.get_level_values(0)

@@ -60,7 +60,7 @@ class Suspicion(NamedTuple):
 
 
 class Placed(NamedTuple):
-    """A person's object, as `suspected_objects` takes it.
+    """A person's object, in the form that `suspected_objects` needs.
 
     Parameters
     ----------
@@ -150,17 +150,17 @@ def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any
     ----------
     images : DataFrame
         A row for each image and annotator: item_id, position, annotator, decision_id, verdict, chosen_by, width,
-        height, as `Answers.reviewed_images` has them, and objects: a sequence of `Placed`, with those that were deleted
-        or are in doubt.
+        height, as in `Answers.reviewed_images`, and objects: a sequence of `Placed`, including deleted objects and
+        objects in doubt.
     proposals : mapping
         item_id -> the model's proposals.
 
     Returns
     -------
     DataFrame
-        `COLUMNS`, the least probable first: object_id is None where one is missing, expected_id the label that the
-        model expects there, at its coordinates, and right the probability that the person is right. Objects in doubt
-        aren't listed, and nothing is missing where one lies.
+        The columns `COLUMNS`, the least probable object first: object_id is None if an object seems to be missing;
+        expected_id is the label that the model expects, and at the coordinates; right is the probability that the
+        person is right. Objects in doubt aren't listed, and no object is reported as missing at their places.
     """
     rows: list[tuple[Any, ...]] = []
     for image in images.to_dict("records"):
@@ -183,7 +183,7 @@ def suspected_objects(images: pd.DataFrame, proposals: Mapping[str, Sequence[Any
 
 def _grouped(kind: str, ats: Sequence[Sequence[float]], theirs: Sequence[Sequence[float]], scores: Floats,
              overlap: Floats) -> list[Suspicion]:
-    """Objects that cover several proposals, or of which several lie in one proposal."""
+    """Find objects that cover several proposals, and proposals that cover several objects."""
     if not len(ats):
         return []
     crowd = overlaps(kind, theirs, ats, crowd=np.ones(len(ats), np.bool_)).T  # part of each proposal inside an object

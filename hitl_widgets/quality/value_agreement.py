@@ -1,7 +1,7 @@
 """Agreement of annotators about values on a scale: Krippendorff's alpha, and mean differences.
 
-`value_agreement` takes a table of values of one attribute; `ValueAgreement` says what is in the result. For an
-attribute with choices use `annotator_agreement.agreement`.
+`value_agreement` computes them from a table of one attribute's values and returns a `ValueAgreement`. For an attribute
+with choices use `annotator_agreement.agreement`.
 """
 
 from __future__ import annotations
@@ -107,7 +107,7 @@ def rated(values: pd.DataFrame) -> RatedValues:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class ValueAgreement:
-    """How far annotators agree about the values of an attribute.
+    """Inter-annotator agreement about the values of an attribute.
 
     Attributes
     ----------
@@ -211,7 +211,7 @@ def value_agreement(values: pd.DataFrame, distance: Distance = "interval", *, se
     Parameters
     ----------
     values : DataFrame
-        item_id, annotator and value, as `rated` takes it; `wb.values()` of one attribute.
+        item_id, annotator and value (see `rated`), such as the rows of one attribute in `wb.values()`.
     distance : "interval", "ordinal" or "nominal"
         Distance of two values: the squared difference; the squared difference of ranks; or 1 if they differ.
     seed : int

@@ -1,12 +1,12 @@
 """Consensus of several annotators' values of an attribute, corrected for each annotator's offset and spread.
 
-`value_consensus` takes a table of values of one attribute and makes a `ValueConsensus`. Its model of a value is
+`value_consensus` computes it from a table of one attribute's values and returns a `ValueConsensus`. The model is
 
     value = item + offset of the annotator + error,   error ~ t(freedom) * spread of the annotator
 
-where t(freedom) is Student's t distribution with `freedom` degrees of freedom. Items, offsets and spreads have
-distributions of their own, so that estimates from few answers are shrunk. For an attribute with choices use
-`crowd_consensus.consensus`.
+where t(freedom) is Student's t distribution with `freedom` degrees of freedom. The model is hierarchical: items,
+offsets and spreads have prior distributions, so that estimates from few answers are shrunk. For an attribute with
+choices use `crowd_consensus.consensus`.
 """
 
 from __future__ import annotations
@@ -55,7 +55,7 @@ class ValueConsensus:
         on average). NaN if the method has no such figure.
     method : "model", "median" or "mean"
     why : str
-        Why this method was taken.
+        Why this method was chosen.
     item_spread : float
         Standard deviation of the items' values; NaN unless the method is "model".
     freedom : float
@@ -101,11 +101,12 @@ def value_consensus(values: pd.DataFrame, method: str = "auto", *,
     Parameters
     ----------
     values : DataFrame
-        item_id, annotator and value, as `value_agreement.rated` takes it; `weight` (1 by default) is the weight of an
-        answer, such as by its certainty.
+        item_id, annotator and value (see `value_agreement.rated`); `weight` (1 by default) is the weight of an answer,
+        for example by its certainty.
     method : "auto", "model", "median" or "mean"
-        "model" is the module's; items with few answers are shrunk towards the mean of all items. "auto" takes the
-        median where fewer than `FEWEST_SHARED` items were answered by two people or more, and the model otherwise.
+        "model" fits the model in this module's docstring; items with few answers are shrunk towards the mean of all
+        items. "auto" means "median" if fewer than `FEWEST_SHARED` items were answered by two people or more, otherwise
+        "model".
     scale : tuple of float, optional
         The lowest and the highest possible value: consensus and intervals are clipped to them.
 
@@ -224,7 +225,7 @@ class _Fit:
         return np.asarray(self.counted / self.spread[self.rows.annotator] ** 2)
 
     def variances(self) -> tuple[Floats, Floats]:
-        """Variance of each item's value and of each offset, with the uncertainty of the others."""
+        """Variance of each item's value and of each offset, including the uncertainty of all other estimates."""
         n_items, n_people = len(self.item), len(self.offset)
         precision = csr_matrix((self.precision, (self.rows.item, self.rows.annotator)), (n_items, n_people))
         own = 1 / self.offset_prior + np.asarray(precision.sum(axis=0)).ravel()

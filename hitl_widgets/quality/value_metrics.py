@@ -1,7 +1,7 @@
 """Metrics of predicted values of an attribute, each with its n and its 95 % interval.
 
-`value_metrics` gives the `ValueMetrics` of one model, `compare_values` the gain of one model over another on the same
-items. An attribute is "ordinal" (whole numbers), "continuous", or "choices" (names).
+`value_metrics` returns the `ValueMetrics` of one model; `compare_values` estimates the gain of one model over another
+on the same items. An attribute is "ordinal" (whole numbers), "continuous", or "choices" (names).
 """
 
 from __future__ import annotations
@@ -121,9 +121,9 @@ def value_metrics(truth: npt.ArrayLike, predicted: npt.ArrayLike, kind: str = "c
     low, high : array_like of float, shape (n_items,), optional
         Ends of the predicted intervals; for `within`.
     n_items : int, optional
-        As for `ValueMetrics`.
+        See `ValueMetrics`.
     groups : array_like, shape (n_items,), optional
-        The group of each item, where items were drawn by whole groups: intervals are wider where those of a group are
+        The group of each item, if items were drawn by whole groups: intervals are wider if the items in a group are
         alike.
 
     Returns
@@ -197,7 +197,7 @@ def compare_values(truth: npt.ArrayLike, before: npt.ArrayLike, after: npt.Array
         Known values, and those that each model predicts. Items that lack one of the three are left out.
     kind : "ordinal", "continuous" or "choices"
     groups : array_like, shape (n_items,), optional
-        As for `value_metrics`.
+        See `value_metrics`.
 
     Returns
     -------

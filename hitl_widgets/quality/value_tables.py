@@ -1,7 +1,7 @@
 """Values of attributes as tables: the current values, and those that a model learns from.
 
-Functions on the log's table of current annotations, with its columns of values, and the taxonomy's lineage. Read
-`values_table` first.
+The functions compute them from the log's table of current annotations, with its columns of values, and the taxonomy's
+lineage. Read `values_table` first.
 """
 
 from __future__ import annotations
@@ -42,7 +42,7 @@ def given_values(table: Table, *, first: bool = False) -> Iterator[Given]:
     ----------
     table : mapping of str to sequence
     first : bool
-        Take the values that were given before the suggestion was shown, where there are some.
+        Whether to list the values that were given before the suggestion was shown, if there are any.
     """
     for row, (verdict, text, before) in enumerate(zip(table["verdict"], table["given_values"], table["first_values"],
                                                       strict=True)):
@@ -95,7 +95,7 @@ def value_votes(table: Table, lineage: Lineage, *, changed: Collection[str] = ()
     Parameters
     ----------
     table, lineage, changed
-        As for `values_table`.
+        See `values_table`.
 
     Returns
     -------

@@ -1,6 +1,6 @@
 """Models of votes: how each annotator's votes depend on the truth, fitted without knowing it.
 
-`Ballots` holds votes as arrays. `fit` estimates one of `STRUCTURES` or "glad" by expectation-maximisation and gives a
+`Ballots` has votes as arrays. `fit` estimates one of `STRUCTURES` or "glad" by expectation-maximisation and returns a
 `VoteModel`; `posterior` computes from it the probability of each label for each item. With `copying`, a vote that was
 given in sight of a suggestion may be a copy of it:
 
@@ -91,7 +91,7 @@ class Ballots:
            shown: Ints | None = None, suggestion: Ints | None = None, item_suggestion: Ints | None = None,
            weight: Floats | None = None, item_logs: Floats | None = None,
            judged: npt.NDArray[np.bool_] | None = None) -> Ballots:
-        """Make ballots from arrays as `votes.encode` gives them."""
+        """Make ballots from arrays such as those of `votes.encode`."""
         n = len(item)
         suggestion = np.full(n, -1) if suggestion is None else suggestion
         channel = np.zeros(n, np.int64) if shown is None else np.where(shown == UNKNOWN, UNKNOWN_VOTE, shown)
@@ -134,7 +134,7 @@ class Ballots:
 
 @dataclass(frozen=True)
 class VoteModel:
-    """How votes depend on the truth.
+    """Fitted model of votes: the probability of each vote, given the true label of its item.
 
     Parameters
     ----------
@@ -247,8 +247,8 @@ def fit(ballots: Ballots, structure: str, *, copying: bool = False, strengths: S
 def posterior(model: VoteModel, ballots: Ballots, dependence: float = 0.0) -> Floats:
     """Probability of each label of each item, shape (n_items, n_labels), rows sum to 1.
 
-    m votes of an item count as m / (1 + dependence (m - 1)): people err alike on hard items. If the model votes too,
-    its suggestion is one of them.
+    m votes on an item count as m / (1 + dependence (m - 1)), since people's errors on hard items are correlated. If
+    the model votes too, its suggestion is one of these votes.
     """
     evidence, n_of_item = _evidence(model, ballots, model.vote_logs(ballots))
     return _normalised(_before(model) + evidence / _shrink(n_of_item, dependence)[:, None])
@@ -316,8 +316,8 @@ def _mean_accuracy(counts: Floats) -> float:
 def _confusions(counts: Floats, structure: str, strengths: Strengths) -> Floats:
     """Most probable confusion matrices, given expected votes.
 
-    A person's accuracy is shrunk towards that of all, their accuracy by truth towards their own accuracy, and their
-    errors towards equal ones, by `strengths` pseudo-votes each.
+    Each person's accuracy is shrunk towards the accuracy of all people, their accuracy for each true label towards
+    their own accuracy, and the frequencies of their errors towards equal ones, by `strengths` pseudo-votes each.
     """
     n_annotators, n_labels = counts.shape[:2]
     mean = _mean_accuracy(counts)

@@ -1,8 +1,8 @@
 """Votes about a part of the answers: one label of several that an item may have, or one attribute.
 
-Each function makes a table of votes, `votes.VOTE_COLUMNS`, which every algorithm for several annotators takes. Read
-`about_label` first. To compare answers with suggestions, take `cards`, `cards_about_labels` or `cards_about_attribute`:
-whether these have a card never depends on its answer.
+Each function makes a table of votes with the columns `votes.VOTE_COLUMNS`, the input of all algorithms for several
+annotators. Read `about_label` first. To compare answers with suggestions, take `cards`, `cards_about_labels` or
+`cards_about_attribute`: whether these have a card never depends on its answer.
 """
 
 from __future__ import annotations
@@ -85,12 +85,13 @@ def _with_unjudged(votes: pd.DataFrame, table: Table, lineage: Lineage, former: 
 def about_label(table: Table, lineage: Lineage, label_id: str) -> pd.DataFrame:
     """List the votes about one label, where an item may have several: its name, or "not" and its name.
 
-    Answers that say neither for certain are left out: the label was added later, or an edit left it in doubt.
+    Answers from which neither follows with certainty are left out: the label was added later, or an edit made the
+    meaning of the answer uncertain.
 
     Parameters
     ----------
     table : mapping of str to sequence
-        As `annotation_tables.all_votes` takes it; each label_id is that of a set (`taxonomy.label_sets`).
+        See `annotation_tables.all_votes`; each label_id is that of a set (`taxonomy.label_sets`).
     lineage : Lineage
     label_id : str
         A label of today.
@@ -184,7 +185,7 @@ def about_attribute(table: Table, lineage: Lineage, attribute: Attribute) -> pd.
     Parameters
     ----------
     table : mapping of str to sequence
-        As `annotation_tables.all_votes` takes it, with the columns given_values, suggested_values and first_values.
+        See `annotation_tables.all_votes`; also with the columns given_values, suggested_values and first_values.
     lineage : Lineage
     attribute : Attribute
         An attribute of today.

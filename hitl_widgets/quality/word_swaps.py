@@ -140,7 +140,7 @@ def swap_gap(predict: Callable[[list[str]], npt.ArrayLike], texts: Sequence[str]
     words : sequence of str
         Words that should count alike, such as those for groups of people.
     column : int, optional
-        The label's column, if `predict` gives several; None takes the last of two.
+        The label's column, if `predict` returns several; by default the last of two.
     seed : int
         Seed of the bootstrap.
 

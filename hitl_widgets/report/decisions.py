@@ -11,11 +11,11 @@ import pandas as pd
 
 from ..events import Event
 from ..project.project import Project
-from ..quality.annotation_tables import leaders
+from ..quality.annotation_tables import in_common, leaders, restricted
 from ..records import LABELLING
 
 COLUMNS = ["seq", "decision_id", "item_id", "place", "annotator", "round", "verdict", "label_id", "suggestion",
-           "visible", "chosen_by", "certainty", "flags", "shown_ms", "model", "scripted", "agreed"]
+           "visible", "chosen_by", "certainty", "flags", "shown_ms", "model", "scripted", "agreed", "taxonomy"]
 
 
 def decisions(project: Project, trained: Sequence[Event]) -> pd.DataFrame:
@@ -56,7 +56,36 @@ def _act(body: Mapping[str, Any], project: Project) -> tuple[Any, ...]:
             suggested and not seen.get("hidden", False), seen.get("chosen_by"),
             np.nan if seen.get("certainty") == "carried" else body.get("certainty", np.nan),
             tuple(body.get("flags", ())), _number(seen.get("shown_ms")), seen.get("model"), seen.get("scripted", False),
-            None if suggestion is None or body.get("label_id") is None else body["label_id"] == suggestion)
+            None if suggestion is None or body.get("label_id") is None else body["label_id"] == suggestion,
+            seen.get("taxonomy"))
+
+
+def comparable(table: pd.DataFrame, project: Project) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Restrict sets of labels to those that all answers to an item, and its known answer, tell of; also return these.
+
+    Returns
+    -------
+    table : DataFrame
+        With restricted sets in label_id and suggestion.
+    gold : dict
+        item_id -> the known label_id, restricted likewise.
+    """
+    gold = project.gold()
+    if project.task != "multilabel" or not len(table):
+        return table, gold
+    given = dict(project.state.gold)  # another thread may withdraw some of it
+    known = [item_id for item_id in dict.fromkeys(table["item_id"]) if item_id in gold and item_id in given]
+    said = table["label_id"].where(table["label_id"].notna(), None).tolist()
+    labels, left_out = in_common(
+        [*table["item_id"], *known], [*said, *(gold[item_id] for item_id in known)],
+        [*table["taxonomy"], *(given[item_id][1] for item_id in known)], project.lineage)
+    suggestions = [restricted(label_id if isinstance(label_id, str) else None, left_out.get(item_id, ()),
+                              project.lineage)
+                   for item_id, label_id in zip(table["item_id"], table["suggestion"], strict=True)]
+    table = table.assign(label_id=pd.Series(labels[:len(table)], table.index, dtype=object),
+                         suggestion=pd.Series(suggestions, table.index, dtype=object))
+    of_known = zip(known, labels[len(table):], strict=True)
+    return table, gold | {item_id: label_id for item_id, label_id in of_known if label_id is not None}
 
 
 def consensus(table: pd.DataFrame) -> dict[str, tuple[str | None, int, int]]:

@@ -16,7 +16,7 @@ from ..project.answers import Answers
 from ..project.names import own_rows
 from ..project.project import Project
 from ..quality import agreement, automation_bias
-from ..quality.annotation_tables import leaders
+from ..quality.annotation_tables import leaders, restricted
 from ..quality.calibration import Calibration, calibration
 from ..quality.gold_tests import accuracy
 from ..quality.intervals import jeffreys
@@ -24,6 +24,7 @@ from ..quality.suggestion_effect import AutomationBias
 from ..quality.value_consensus import value_consensus
 from ..quality.votes import is_vote
 from ..records import CLOSING, Estimate
+from ..taxonomy.label_sets import set_id
 
 SLIPS = ["item_id", "label", "others", "n_others", "share", "judged_by", "certainty", "acted_at"]
 OWN_VALUES = ["attribute", "n", "offset", "offset_low", "offset_high", "spread"]
@@ -136,7 +137,7 @@ def own_page(project: Project, annotator: str) -> OwnPage:
         Whose page it is.
     """
     answers = project.answers()
-    table, votes = project.annotations(), answers.all_votes()
+    table, votes = project.annotations(), answers.comparable_votes()
     verdicts = table.loc[table["annotator"] == annotator, "verdict"]
     gold, name_of = project.gold(), project.taxonomy.name_of
     judged = judged_answers(project)
@@ -145,9 +146,13 @@ def own_page(project: Project, annotator: str) -> OwnPage:
     counted = votes[is_vote(votes)]
     counted = counted.assign(label=counted["label_id"])  # for sets of labels, the ids determine the majority
     compared = _against_others(counted, annotator)
-    slips = _slips(compared, answers.adjudicated, gold)
+    adjudicated = answers.adjudicated
+    if project.task == "multilabel":
+        compared, adjudicated = _with_verdicts(compared, votes, answers)
+    slips = _slips(compared, adjudicated, gold)
     slips = slips.assign(**{name: slips[name].map(name_of).astype(object) for name in ("label", "others")})
-    known = pd.Series({item_id: name_of(label_id) for item_id, label_id in gold.items()}, dtype=object)
+    known = pd.Series({item_id: name_of(label_id) for item_id, label_id in project.gold(whole=True).items()},
+                      dtype=object)
     cards = answers.cards()
     bias = automation_bias(cards, known) if cards["suggestion"].notna().any() else None
     anchoring, effect = _own_bias(bias, annotator)
@@ -191,12 +196,27 @@ def _against_others(votes: pd.DataFrame, annotator: str) -> pd.DataFrame:
     return pd.DataFrame(rows, columns=SLIPS)
 
 
+def _with_verdicts(compared: pd.DataFrame, votes: pd.DataFrame, answers: Answers
+                   ) -> tuple[pd.DataFrame, dict[str, str]]:
+    """Own answers and adjudicated sets, restricted to the labels that were known in both when they were given."""
+    left_out, today = dict(zip(votes["item_id"], votes["left_out"], strict=True)), answers.lineage.today.answerable
+    verdicts = {item_id: (set_id(one for one, is_on in states.items() if is_on), today - states.keys())
+                for item_id, states in answers.judged_states.items()}
+    labels = [label if item_id not in verdicts else restricted(label, verdicts[item_id][1], answers.lineage)
+              for item_id, label in zip(compared["item_id"], compared["label"], strict=True)]
+    adjudicated = {item_id: restricted(label, left_out.get(item_id, frozenset()) | unknown, answers.lineage)
+                   for item_id, (label, unknown) in verdicts.items()}
+    return compared.assign(label=pd.Series(labels, compared.index, dtype=object)), {
+        item_id: one for item_id, one in adjudicated.items() if one is not None}
+
+
 def _slips(compared: pd.DataFrame, verdicts: dict[str, str], gold: dict[str, str]) -> pd.DataFrame:
     judged = compared["item_id"].isin(list(verdicts))
     table = compared.assign(others=np.where(judged, compared["item_id"].map(verdicts), compared["others"]),
                             judged_by=np.where(judged, "verdict", "others"),
                             share=np.where(judged, 1.0, compared["share"]), by_verdict=judged)
-    told = table["others"].notna() & (table["others"] != table["label"]) & (judged | (table["n_others"] >= 2))
+    told = table["others"].notna() & table["label"].notna()
+    told &= (table["others"] != table["label"]) & (judged | (table["n_others"] >= 2))
     rows: pd.DataFrame = table[told & ~table["item_id"].isin(list(gold))].sort_values(
         ["by_verdict", "share", "n_others", "item_id"], ascending=[False, False, False, True], ignore_index=True)
     return rows[SLIPS]

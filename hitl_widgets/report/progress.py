@@ -30,7 +30,7 @@ from ..quality.suggestion_effect import agreement_with_model
 from ..records import LABELLING, Estimate, check_count
 from ..taxonomy.label_sets import is_set, members
 from .audit import Audited, audit
-from .decisions import against_others, consensus, decisions
+from .decisions import against_others, comparable, consensus, decisions
 from .value_progress import COLUMNS as VALUE_COLUMNS
 from .value_progress import value_progress
 
@@ -241,9 +241,10 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
     trained = list(project.log.events(kind="trained"))
     adopted = list(project.log.events(kind="adopted"))
     table = decisions(project, trained)
-    blind = table[~table["visible"]]  # answers given in sight of a suggestion can't measure it
+    sets, gold = comparable(table, project)
+    blind = sets[~sets["visible"]]  # answers given in sight of a suggestion can't measure it
     agreed = {item_id: label for item_id, (label, *_) in consensus(blind).items() if label is not None}
-    truth = blind["item_id"].map(agreed | project.gold())
+    truth = blind["item_id"].map(agreed | gold)
     # If an edit left answer or suggestion in doubt, their agreement at that time counts: leaving these cards out would
     # leave out exactly those with a disagreement about the edited label.
     then = (blind["label_id"].isna() | blind["suggestion"].isna()) & blind["agreed"].notna() \
@@ -267,7 +268,7 @@ def progress(project: Project, *, more: int = 50, goal: float | None = None,
         labels=_labels(project, trained, table, ever_adopted(trained, adopted)), gained=gained, gained_by=gained_by,
         likely=likely, more=more, goal=left, coverage=coverage, aside=aside,
         suggestions=_suggestions(project, seen), times=_times(table),
-        people=_people(project, table), difficulty=_difficulty(table, known, audited), queue=project.selector.why,
+        people=_people(project, sets), difficulty=_difficulty(sets, known, audited), queue=project.selector.why,
         bias=audited.bias(), agreement=_agreement(project), task=project.task,
         values=value_progress(project, trained, registry if project.taxonomy.attributes else None))
 

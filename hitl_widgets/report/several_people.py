@@ -37,7 +37,7 @@ from ..quality.value_consensus import ValueConsensus, value_consensus
 from ..quality.votes_about import names_of_states
 from ..records import OBJECT_TASKS, Bars, no_bars
 from ..taxonomy.attributes import Attribute
-from ..taxonomy.label_sets import NONE_OF_THEM, members
+from ..taxonomy.label_sets import NONE_OF_THEM
 
 
 @dataclass(frozen=True)
@@ -132,10 +132,10 @@ def known_of(project: Project, about: Subject) -> pd.Series:
                  if about.attribute.id in values}
     elif about.label_id is not None:
         on, off = names_of_states(name_of(about.label_id))
-        known = {item_id: on if about.label_id in members(label_id) else off
-                 for item_id, label_id in project.gold().items()}
+        known = {item_id: on if is_on else off for item_id, given in dict(project.state.gold).items()
+                 if (is_on := project.lineage.label_states(*given).get(about.label_id)) is not None}
     else:
-        known = {item_id: name_of(label_id) for item_id, label_id in project.gold().items()}
+        known = {item_id: name_of(label_id) for item_id, label_id in project.gold(whole=True).items()}
     return pd.Series(known, dtype=object)
 
 
@@ -220,15 +220,17 @@ def agreement_of(project: Project, reader: str, distance: Distance | None = None
 
 def _agreement_on_labels(project: Project, reader: str, distance: Distance | None, *, label: str | None,
                          attribute: str | None) -> Agreement | ValueAgreement:
-    about = subject(project, reader=reader, label=label, attribute=attribute)
+    answers = project.answers()
+    about = subject(project, reader=reader, label=label, attribute=attribute, answers=answers)
     if about.kind == "scale":
         assert about.attribute is not None
         usual: Any = "ordinal" if about.attribute.kind == "ordinal" else "interval"
         return value_agreement(about.values, usual if distance is None else distance)  # type: ignore[arg-type]
     if about.kind == "sets":
         names_in = project.taxonomy.names_in
-        sets = about.votes["label_id"].map(lambda label_id: names_in(label_id), na_action="ignore").astype(object)
-        return agreement(about.votes.assign(label=sets), distance or "masi")
+        votes = as_seen_by(project, answers.comparable_votes(), reader)
+        sets = votes["label_id"].map(lambda label_id: names_in(label_id), na_action="ignore").astype(object)
+        return agreement(votes.assign(label=sets), distance or "masi")
     return agreement(about.votes, distance or "nominal", labels=about.names)
 
 

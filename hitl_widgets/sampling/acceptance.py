@@ -1,7 +1,8 @@
-"""Acceptance sampling: deciding by random checks which predicted labels are good enough.
+"""Acceptance sampling: deciding by random checks whether predicted labels are good enough.
 
-`presumable` selects the items of which the probe is sure enough, `check_order` gives the random order in which people
-check them, and `assess` estimates how many of the others are wrong, and whether they may be accepted. Read `assess`
+The labels are predicted by a small classifier (the "probe" of `relabel_order`). `presumable` selects the items for
+which its predictions are confident enough, `check_order` puts them into the random order in which people check them,
+and `assess` estimates how many of the unchecked labels are wrong, and whether they may be accepted. Read `assess`
 first.
 """
 
@@ -35,15 +36,15 @@ class Acceptance:
     Parameters
     ----------
     verdict : {"good", "bad", "more"}
-        "good": the interval lies wholly within the tolerance. "bad": wholly beyond it, or undecided after the last
-        look. "more": go on checking.
+        "good" if the whole interval lies within the tolerance; "bad" if all of it lies beyond, or nothing was decided
+        by the last look; "more" if more checks are needed.
     error : Estimate
         Share of the presumed labels that are wrong; its n is the number of checks. NaN, from 0 to 1, before the first
         look.
     n_presumed : int
-        Labels to be presumed, without the checked ones, which a person has answered.
+        Number of labels to be presumed (accepted without a check).
     n_wrong : int
-        How many of the checks found another label.
+        In how many of the checks a person gave another label.
     n_needed : int
         Checks until the next look; 0 when there is none.
     tolerance : float
@@ -79,11 +80,12 @@ class Acceptance:
 
 
 def presumable(ranked: RelabelOrder, *, tolerance: float = 0.05) -> np.ndarray:
-    """Select the rows of which the probe is so sure that their error should be within a tolerance, the surest first.
+    """Select the rows with the most confident predictions, so that their error should be within a tolerance.
 
-    By the probe's own probabilities, the share of wrong labels is at most a third of `tolerance`. With all of it, no
-    number of checks could show that there aren't more; and a probe that chose what to ask is slightly overconfident.
-    `assess` says whether it can be trusted, from checks of these rows in the order of `check_order`.
+    As many rows are selected as the probe expects to have at most a third of `tolerance` of wrong labels. If it
+    expected the whole tolerance, no number of checks could show that there aren't more; and the probe is slightly
+    overconfident, since it chose which items were asked. `assess` then estimates the true error, from checks of these
+    rows in the order of `check_order`. The most confident rows come first.
 
     Parameters
     ----------
@@ -110,23 +112,24 @@ def presumable(ranked: RelabelOrder, *, tolerance: float = 0.05) -> np.ndarray:
 
 
 def check_order(rows: np.ndarray, *, seed: int = 0) -> np.ndarray:
-    """Put the rows to be presumed into a random order: check from its beginning, as far as `assess` asks."""
+    """Put the rows to be presumed into random order; people check the first ones, as many as `assess` requires."""
     return np.random.default_rng(seed).permutation(np.sort(np.asarray(rows, np.int64)))
 
 
 def assess(wrong: Sequence[bool] | np.ndarray, n_presumed: int, *, tolerance: float = 0.05) -> Acceptance:
     """Estimate how many of the labels to be presumed are wrong, and whether enough were checked.
 
-    The checks are looked at after 30, 60 and 120 of them, or after all where there are fewer, and at no other moment:
-    in between, the result is that of the last look. The first verdict that is good or bad is final, whatever is checked
-    later. So this may be called after every check without biasing its estimates.
+    The checks are evaluated (a "look") after 30, 60 and 120 of them, or after all if there are fewer. Between two
+    looks, the result of the earlier one is returned. The first verdict "good" or "bad" is final, whatever is checked
+    later.
+    So the function may be called after every check without biasing its estimates.
 
-    Each look takes the interval of the number of wrong labels among the unchecked ones, under Jeffreys' prior. It is
-    beta-binomial, since the number of labels is finite, and a number at its end counts by half (mid-P), since whole
-    numbers would make it too wide. For the same reason the risk at each end is 2.75 %, not 2.5: so the interval at
-    which checking stops contains the truth in 97 of 100 times over errors from 1 to 5 %, in 95 from 1 to 10 and in 94
-    from 0.5 to 20 %, all looks included; Clopper and Pearson's in 98 to 99. For one fixed small error the coverage can
-    be 85 % or 100 %, because 30 checks give only a few possible counts.
+    Each look computes an interval for the number of wrong labels among the unchecked ones, under Jeffreys' prior. The
+    distribution is beta-binomial, since the number of labels is finite; numbers at its ends have half their weight
+    (mid-P), and the risk at each end is 2.75 %, since whole numbers make the interval too wide otherwise. Over all
+    looks, the interval at which checking stops contains the truth in 97 % of cases for errors from 1 to 5 %, in 95 %
+    for errors from 1 to 10 %, and in 94 % for errors from 0.5 to 20 % (Clopper and Pearson's in 98 to 99 %). For one
+    fixed small error the coverage can be 85 % or 100 %, because 30 checks have only a few possible counts.
 
     Parameters
     ----------

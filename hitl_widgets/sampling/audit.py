@@ -27,7 +27,7 @@ class Audit:
     Parameters
     ----------
     draws : callable
-        Gives a random number for each item under a seed, shape (n_items,), from 0 to 1. It is called when the numbers
+        Returns a random number for each item under a seed, shape (n_items,), from 0 to 1. It is called when the numbers
         are first needed, since opening a large project doesn't need them.
     share : float
         Share of the pool that is drawn, from 0 to 1.

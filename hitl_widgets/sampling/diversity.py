@@ -183,7 +183,7 @@ def typiclust(embeddings: Embeddings, labelled: Embeddings | None = None, *, n: 
 
 def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int,
                    rng: np.random.Generator | None = None) -> Scores:
-    """Choose n items whose two best labels are close and which are unlike each other.
+    """Choose n items whose two most probable labels are close, and which differ from each other.
 
     The 10 n items with the smallest margin are divided into n clusters, weighted by uncertainty; the most uncertain one
     of each is chosen.
@@ -225,19 +225,19 @@ def diverse_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int
 
 def diverse_set_margin(probs: Probs, embeddings: Embeddings | None = None, *, n: int,
                        rng: np.random.Generator | None = None) -> Scores:
-    """Choose n items whose two likeliest sets of labels are close and which are unlike each other.
+    """Choose n items whose two most probable sets of labels are close, and which differ from each other.
 
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels), from 0 to 1
         Probability that each label is on. A row with NaN is never chosen.
     embeddings, n, rng
-        As for `diverse_margin`.
+        See `diverse_margin`.
 
     Returns
     -------
     ndarray of float32, shape (n_items,)
-        As for `diverse_margin`, with the scores of `uncertainty.set_margin`.
+        The scores (`uncertainty.set_margin`) of the chosen items; the largest is asked first. NaN for all others.
 
     Raises
     ------
@@ -248,7 +248,7 @@ def diverse_set_margin(probs: Probs, embeddings: Embeddings | None = None, *, n:
 
 
 def spread(spread: Scores) -> Scores:
-    """How uncertain the values of each item are, by the heads for attributes.
+    """Return the uncertainty of each item's predicted attribute values, as scores.
 
     Parameters
     ----------
@@ -260,16 +260,16 @@ def spread(spread: Scores) -> Scores:
 
 def diverse_spread(spread: Scores, embeddings: Embeddings | None = None, *, n: int,
                    rng: np.random.Generator | None = None) -> Scores:
-    """Choose n items whose values are the most uncertain and which are unlike each other.
+    """Choose n items whose values are the most uncertain, and which differ from each other.
 
-    As `diverse_margin`, with the predictive spread of values in the place of the margin of labels.
+    The method is that of `diverse_margin`, with the predictive spread of values in place of the margin.
 
     Parameters
     ----------
     spread : ndarray, shape (n_items,)
-        As for `spread`.
+        See `spread`.
     embeddings, n, rng
-        As for `diverse_margin`.
+        See `diverse_margin`.
 
     Returns
     -------
@@ -286,7 +286,7 @@ def diverse_spread(spread: Scores, embeddings: Embeddings | None = None, *, n: i
 
 def _unlike_each_other(scores: Scores, embeddings: Embeddings | None, n: int,
                        rng: np.random.Generator | None) -> Scores:
-    """Keep the large scores of n items that are unlike each other, NaN elsewhere; all scores without embeddings."""
+    """Keep the large scores of n items that differ from each other, NaN elsewhere; all scores without embeddings."""
     if embeddings is None:
         return scores
     if len(embeddings) != len(scores):

@@ -24,10 +24,10 @@ def gold_order(labels: Sequence[str] | npt.NDArray[np.object_], seen: npt.NDArra
                groups: Sequence[str] | npt.NDArray[np.object_] | None = None) -> npt.NDArray[np.int64]:
     """Put the gold items that a person hasn't seen into the order in which they are asked.
 
-    Each label is asked equally often, however often gold has it. Labels that are declared to be rare are asked half of
-    the time together: somebody who meets few positives comes to miss them. Both labels of a sensitive pair are asked
-    twice as often as another one. Within a label, groups take turns. Items that a person has seen already count, so any
-    beginning of the order keeps these shares as long as gold lasts.
+    Each label is asked equally often, however many gold items have it. Labels that are declared to be rare together
+    make up half of the gold items, because people who seldom see a label tend to overlook it. Both labels of a pair are
+    asked twice as often as other labels. Within a label, groups take turns. Items that a person has already seen are
+    counted too, so that the shares hold from the beginning until gold is used up.
 
     Parameters
     ----------

@@ -1,7 +1,7 @@
 """Selection of items for another person: those on which one more answer may change the consensus.
 
-`another_person` is the rule, for any consensus. `fit_people` and `People.posterior` are a fast consensus for it:
-people's reliabilities are fitted now and then, and each vote in between costs one addition.
+`another_person` selects the items, given any consensus. `fit_people` and `People.posterior` compute a fast consensus
+for it: people's reliabilities are fitted now and then, and each vote in between costs one addition.
 """
 
 from __future__ import annotations
@@ -58,11 +58,11 @@ def another_person(n_votes: npt.NDArray[np.integer], top: Floats, tied: Mask, *,
     tied : ndarray of bool, shape (n_items,)
         Whether two labels lead with equally many votes.
     least, most : int
-        As in ``annotators_per_item=(1, 5)``.
+        Minimum and maximum number of votes; see `annotators_per_item` of `Workbench`.
     threshold : float
         Between 0 and 1.
     voted : ndarray of bool, shape (n_items,), optional
-        Items that the person to be asked has answered, seen the answer to, or holds a claim on: never open.
+        Items that the person has answered or claimed, or of which they have seen other answers: never open to them.
 
     Returns
     -------
@@ -144,7 +144,7 @@ class People:
         probs : ndarray of float64, shape (n_labels,)
             The item's posterior before, by the same `People`.
         annotator, label : int
-            As for `posterior`.
+            See `posterior`.
         removed : bool
             Whether the vote is taken back.
 
@@ -160,8 +160,8 @@ def fit_people(item: Ints, annotator: Ints, label: Ints, *, n_items: int, n_anno
                n_steps: int = 25) -> People:
     """Fit how each person labels, from votes: Dawid and Skene's model, shrunk towards the confusions of all people.
 
-    Somebody with few votes is taken to label as everybody does. So it can be used from the first votes on, and little
-    is lost by refitting it only when a tenth more votes have come.
+    The fit of a person with few votes is close to that of everybody. So it can be used from the first votes on, and
+    little is lost by refitting it only when there are a tenth more votes.
 
     Parameters
     ----------

@@ -1,6 +1,7 @@
 """Strategies for images with objects: by doubt about proposals, disagreement of people, and corrections.
 
-They return a score for each image, the larger the sooner. Read `doubt_of` first; `strategies` lists them by name.
+They return a score for each image; images with larger scores are asked earlier. Read `doubt_of` first; `strategies`
+lists them by name.
 """
 
 from __future__ import annotations
@@ -20,9 +21,9 @@ NEIGHBOURS, PRIOR = 10, 1.0
 
 
 class OfObjects(Protocol):
-    """Interface to what is known about the objects of a pool; each function takes positions and gives a score for each.
+    """Scores of a pool's images from their objects; each method has the positions of images as argument.
 
-    Scores are NaN where nothing is known; None stands for no score at all.
+    A score is NaN if nothing is known about an image. A method returns None if there are no scores at all.
     """
 
     def state(self, *, of_answers: bool) -> object:
@@ -85,17 +86,17 @@ def doubt(doubt: Scores) -> Scores:
 
 def diverse_doubt(doubt: Scores, embeddings: Embeddings | None = None, *, n: int,
                   rng: np.random.Generator | None = None) -> Scores:
-    """Choose n images whose objects are least certain, and which are unlike each other, as `diverse_margin` does."""
+    """Choose n images whose objects are least certain, and which differ from each other; see `diverse_margin`."""
     return diverse_spread(doubt, embeddings, n=n, rng=rng)
 
 
 def contested(contested: Scores) -> Scores:
-    """Scores that put the images first on whose objects people, or people and model, disagree most."""
+    """Scores by which those images come first on whose objects people, or people and model, disagree most."""
     return np.array(contested, np.float32)
 
 
 def most_corrected(embeddings: Embeddings, labelled: Embeddings, corrected: Scores) -> Scores:
-    """Scores that put the images first that look like those whose proposals were corrected most.
+    """Scores by which those images come first that are similar to images whose proposals were corrected most.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""First items of a large pool in an order, without sorting the rest: `RandomOrder.first` and `best_of`."""
+"""The first items of a large pool in some order, without sorting the whole pool: `RandomOrder.first`, `best_of`."""
 
 from __future__ import annotations
 
@@ -86,9 +86,9 @@ class RandomOrder:
 
 def best_of(mask: npt.NDArray[np.bool_], scores: Scores, n: int, *, tie_break: npt.NDArray[np.floating]
             ) -> npt.NDArray[np.intp]:
-    """Positions of the n items of a mask with the largest scores, as `uncertainty.best` orders them.
+    """Positions of the n items of a mask with the largest scores, in the order of `uncertainty.best`.
 
-    In a large pool a sample of the scores gives a bar that few scores reach; the others are only compared with it.
+    In a large pool, a threshold that few scores reach is estimated from a sample; only scores above it are sorted.
 
     Parameters
     ----------

@@ -50,7 +50,7 @@ class Route(NamedTuple):
 
 
 class Ask(NamedTuple):
-    """One place in the queue: the item, the reason, and whether everybody is asked about it blind."""
+    """One entry of the queue: the item, why it was chosen, and whether everybody answers it blind."""
 
     position: int
     chosen_by: str
@@ -58,7 +58,7 @@ class Ask(NamedTuple):
 
 
 class Queue:
-    """Which items are open for whom, over the positions of a pool.
+    """The queue: which items each annotator can still be asked about. Items are positions in the pool.
 
     Parameters
     ----------
@@ -67,10 +67,10 @@ class Queue:
     holdout : ndarray of bool, shape (n_items,)
         The random part of the pool that is never used for training.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item. Two numbers are the least and the most: beyond the least, only
-        items whose votes are tied or leave the label in doubt are asked.
+        How many annotators are asked about each item. Two numbers are the minimum and the maximum: after the minimum,
+        another annotator is asked only if the votes are tied or the label is uncertain (see `in_doubt`).
     audit : Audit, optional
-        The random sample that checks suggestions; none by default.
+        The random sample from which the accuracy of suggestions is estimated; none by default.
 
     Attributes
     ----------
@@ -79,8 +79,8 @@ class Queue:
     tied : ndarray of bool, shape (n_items,)
         The items whose most common labels are tied: another annotator is asked about them first.
     in_doubt : ndarray of bool, shape (n_items,)
-        The items whose votes, if any, leave the label in doubt: with two numbers of annotators, another one is asked
-        about them. Empty with one number.
+        With two numbers of annotators, the items without votes or whose leading label has a low posterior, so that
+        another annotator is asked about them. Empty with one number.
     tops : ndarray of float32, shape (n_items,)
         The posterior of each item's leading label, 0 where it has none: the lowest are asked first. Empty with one
         number.
@@ -279,12 +279,12 @@ class Queue:
         n : int
         annotator : str
         scores : ndarray, shape (n_items,), optional
-            The larger the sooner, NaN where unknown; by default the order is random.
+            Items with larger scores are asked earlier; NaN if unknown. By default the order is random.
         name : str
             Name of the scores, which is returned as the reason.
         by_chance : bool
-            Draw every second training item at random: the items of which a weak model is least certain are much alike,
-            and may leave out whole labels.
+            Whether every second training item is drawn at random: the items of which a weak model is least certain are
+            similar to each other, and may leave out whole labels.
         ask_holdout : bool
             False once the hold-out has enough answers.
         audit : float

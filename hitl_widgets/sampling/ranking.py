@@ -1,6 +1,7 @@
 """Scores of the adopted model's predictions under today's labels, kept per strategy for the queue.
 
-`Ranking` follows the model and the taxonomy; it takes any object with the members of `Predictions`.
+`Ranking` updates them when predictions arrive, or the model or the taxonomy changes. The predictions may be any object
+with the members of `Predictions`.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Predictions(Protocol):
     tried: np.ndarray
 
     def put(self, positions: Sequence[int] | np.ndarray, probs: np.ndarray) -> None:
-        """Keep the rows of some items."""
+        """Store the probabilities of some items."""
         ...
 
     def missing(self, positions: np.ndarray) -> np.ndarray:
@@ -51,11 +52,11 @@ class Predictions(Protocol):
 
 
 class Ranking:
-    """The adopted model's probabilities under today's labels, and the scores that follow from them.
+    """The adopted model's probabilities under today's labels, and the scores computed from them.
 
-    Scores are kept per strategy and brought up to date as predictions come in, so that ordering a large pool doesn't
-    read all its probabilities again. After a change of model an item keeps its former score until the new model has
-    predicted it. Threads may share it.
+    Scores are stored per strategy and updated when predictions arrive, so that all probabilities needn't be read again
+    to order a large pool. After a change of model, an item keeps its former score until the new model has predicted it.
+    A `Ranking` may be used by several threads.
 
     Attributes
     ----------
@@ -138,7 +139,7 @@ class Ranking:
         return todays_probs(predictions.probs[positions], predictions.label_ids, lineage, multilabel=self.multilabel)
 
     def families(self, lineage: Lineage) -> np.ndarray:
-        """Families of today's labels, as `families` gives them for the current model."""
+        """Families of today's labels, as returned by `families` for the current model."""
         predictions, label_ids = self.predictions, lineage.today.label_ids
         if predictions is None or self.multilabel or tuple(predictions.label_ids) == label_ids:
             return np.arange(len(label_ids))
@@ -148,7 +149,7 @@ class Ranking:
         return kept[1]
 
     def probs_by_family(self, lineage: Lineage, positions: np.ndarray | slice = slice(None)) -> np.ndarray:
-        """Probabilities as `probs`, but with a family's sum in the column of its first label, and 0 in its others.
+        """Probabilities like `probs`, but with a family's sum in the column of its first label, and 0 in its others.
 
         Until the next training the labels of a family share one probability. Taken one by one they would be tied, and
         each of their items would be the most doubtful of all.
@@ -281,7 +282,7 @@ def families(shares: np.ndarray) -> np.ndarray:
     Parameters
     ----------
     shares : ndarray, shape (n_outputs, n_labels)
-        How the model's columns add up to today's labels, as `Lineage.columns` gives it.
+        How the model's columns add up to today's labels, as returned by `Lineage.columns`.
 
     Returns
     -------
@@ -303,15 +304,15 @@ def families(shares: np.ndarray) -> np.ndarray:
 def likeliest(probs: np.ndarray, family: np.ndarray) -> np.ndarray:
     """Find the labels to suggest: the most probable of the most probable family; several if they are tied.
 
-    Labels that the model learnt may be tied, too: after a split it knows only answers that mean one of the parts, until
-    one of the parts is answered.
+    Labels that the model learnt may be tied, too: after a split, it can't distinguish the parts until somebody answers
+    with one of them.
 
     Parameters
     ----------
     probs : ndarray, shape (n_items, n_labels)
         Rows of NaN have none.
     family : ndarray of int, shape (n_labels,)
-        As `families` gives it.
+        As returned by `families`.
 
     Returns
     -------
@@ -345,7 +346,7 @@ def around_thresholds(probs: np.ndarray, label_ids: Sequence[str], thresholds: M
         Independent probability of each label.
     label_ids : sequence of str, length n_labels
     thresholds : mapping
-        As `Ranking.thresholds`.
+        See `Ranking.thresholds`.
 
     Examples
     --------
@@ -367,7 +368,7 @@ def suggested_sets(probs: np.ndarray, label_ids: Sequence[str], thresholds: Mapp
         Independent probability of each label.
     label_ids : sequence of str, length n_labels
     thresholds : mapping
-        As `Ranking.thresholds`.
+        See `Ranking.thresholds`.
     """
     from_on = np.array([thresholds.get(label_id, 0.5) for label_id in label_ids], np.float32)
     on: np.ndarray = np.nan_to_num(probs, nan=-1.0) >= from_on

@@ -1,8 +1,9 @@
 """The order in which the items that an edit left in doubt are asked again.
 
-Typical items come first; once there are enough answers for a small model (a probe), those that it doubts most. Read
-`order` first. `acceptance` decides which of the other labels may be presumed. Everything is arrays: rows are the items
-in question, columns the labels.
+An item is in doubt if, since a taxonomy edit, its answer may mean one of several labels (its candidates). Typical items
+come first. Once there are enough answers for a small classifier (the "probe"), the items about which it is least
+certain come first. Read `order` first. `acceptance` decides which of the other labels may be presumed. In all arrays,
+rows are the items in doubt, and columns the labels.
 """
 
 from __future__ import annotations

@@ -1,8 +1,8 @@
 """Adjudication: which labels a second person reviews, and how many wrong labels are left.
 
-The most doubtful labels are all reviewed, as far down as it pays, and a random sample of the rest. The error of
-unreviewed labels is estimated from this sample alone, so it is valid however wrong the consensus' posterior is. Read
-`next_reviews` and `residual_error` first.
+The least probable labels are all reviewed, and a random sample of the rest. The error of unreviewed labels is estimated
+from this sample alone, so the estimate is valid even if the posterior of the consensus is wrong. Read `next_reviews`
+and `residual_error` first.
 """
 
 from __future__ import annotations
@@ -32,7 +32,7 @@ TAIL = 0.01
 
 @dataclass(frozen=True)
 class ResidualError:
-    """How many labels are wrong, before and after the reviewed ones were corrected.
+    """Estimate of how many labels are wrong, before and after reviewed labels were corrected.
 
     Attributes
     ----------
@@ -45,7 +45,7 @@ class ResidualError:
     n_items, n_reviewed, n_changed : int
         Number of labels, of reviewed labels, and of labels that a review changed.
     n_random, n_random_changed : int
-        Size of the random sample of the rest that the estimate rests on, and how many of it were changed.
+        Size of the random sample from which the estimate is computed, and how many of its labels were changed.
     n_needed : int
         Number of further random reviews that are needed before the labels can be accepted.
     tolerance : float
@@ -90,16 +90,16 @@ def residual_error(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *,
                    tolerance: float = 0.05) -> ResidualError:
     """Estimate how many labels are wrong, from the reviews so far.
 
-    An item belongs to the random sample as long as every item with a lower draw has been reviewed, too. The other
-    reviewed items, doubtful ones or items that somebody picked, count as reviewed for sure: they tell nothing about the
-    rest. Reviews are treated as the truth.
+    The items with the lowest posteriors that are all reviewed are left aside. Of the others, a reviewed item belongs to
+    the random sample if all others with a lower draw were reviewed too. Further reviewed items, which somebody picked,
+    aren't used for estimating the rest. Reviews are treated as the truth.
 
     Parameters
     ----------
     top : ndarray of float64, shape (n_items,)
         The consensus' posterior of each item's label when reviewing began.
     draws : ndarray of float64, shape (n_items,)
-        A fixed random number of each item that nothing else is chosen by.
+        A fixed random number for each item, which isn't used for any other purpose.
     reviewed, changed : ndarray of bool, shape (n_items,)
         Which items were reviewed, and of which the label was changed.
     tolerance : float
@@ -152,16 +152,16 @@ def residual_error(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *,
 
 def next_reviews(top: Floats, draws: Floats, reviewed: Mask, changed: Mask, *, n: int = 20,
                  tolerance: float = 0.05) -> Ints:
-    """Choose the labels to review next: doubtful ones and random ones, in the proportion that ends reviewing soonest.
+    """Choose the labels to review next: doubtful ones and random ones, in the proportion that needs fewest reviews.
 
-    Doubtful labels are reviewed as far down as this saves more random reviews than it costs, by the posteriors,
-    corrected by how many of the reviewed labels were changed. At least a third of each batch, and as many as
-    `acceptance.n_without_error` in the end, are random ones.
+    A further doubtful label is reviewed if this is expected to save more than one random review. The expectation uses
+    the posteriors, corrected by how many of the reviewed labels were changed. At least a third of each batch is drawn
+    at random, and in the end at least `acceptance.n_without_error` labels.
 
     Parameters
     ----------
     top, draws, reviewed, changed, tolerance
-        As for `residual_error`.
+        See `residual_error`.
     n : int
         How many items are wanted.
 

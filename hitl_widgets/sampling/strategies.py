@@ -1,7 +1,8 @@
-"""The strategies by name, and the inputs that each takes.
+"""The strategies by name, and the inputs of each.
 
-A strategy is a function whose parameters name its inputs, and which returns a score for each open item: the larger, the
-sooner; NaN where it has none. To add one, write it and put it into `STRATEGIES`; `INPUTS` lists the inputs.
+A strategy is a function whose parameters name its inputs. It returns a score for each open item: items with larger
+scores are asked earlier, and NaN means no score. To add one, write it and put it into `STRATEGIES`; `INPUTS` lists the
+inputs.
 """
 
 from __future__ import annotations
@@ -84,9 +85,9 @@ def strategy_named(name: str) -> Strategy:
 
 
 def inputs_of(strategy: Strategy) -> dict[str, bool]:
-    """Look up which inputs a strategy takes, and whether each is required.
+    """Look up the inputs of a strategy, and whether each is required.
 
-    A function of one parameter takes probabilities, whatever the parameter is called.
+    The input of a function with a single parameter is probabilities, whatever the parameter's name.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Uncertainty of the model's predictions, as scores by which items are ordered: the larger, the sooner.
+"""Uncertainty of the model's predictions, as scores: items with larger scores are asked earlier.
 
 Read `margin` and `best` first; `strategies` lists the strategies by name.
 """
@@ -203,7 +203,7 @@ BY_ROW_OF_SETS: dict[str, Strategy] = {"least_confidence": set_least_confidence,
 
 
 def set_disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None) -> Scores:
-    """Disagreement of an item's answers so far about its labels: the sum of each label's, as `disagreement`.
+    """Disagreement of an item's answers so far about its labels: the sum of the `disagreement` about each label.
 
     Parameters
     ----------
@@ -244,8 +244,8 @@ def set_disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None
 def disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None) -> Scores:
     """Disagreement of an item's answers so far: the entropy of the shares of the votes, in nats.
 
-    A model's probabilities count as one more annotator: an answer that the model contradicts comes before one that it
-    predicted.
+    If a model's probabilities are passed, they are used like the vote of one more annotator, so that items whose answer
+    the model contradicts come before items whose answer it predicted.
 
     Parameters
     ----------
@@ -287,10 +287,10 @@ def disagreement(votes: npt.NDArray[np.floating], probs: Probs | None = None) ->
 
 
 def balanced(score: Strategy) -> Strategy:
-    """Make a strategy take all labels in turn: the label that has the fewest answers so far comes first.
+    """Make a strategy that asks about all labels in turn: the label with the fewest answers so far comes first.
 
-    An item counts for the label that the model suggests. The k-th best item of a label with m answers has the same
-    score as the (m + k)-th of any other label.
+    An item belongs to the label that the model suggests. The k-th best item of a label with m answers has the same
+    score as the (m + k)-th best item of a label without answers.
 
     Parameters
     ----------

@@ -1,4 +1,7 @@
-"""Storing events in a log: in their order, each once, within what roles and redactions allow. Read `Appender.store`."""
+"""Storing events in a log: in order, each once, checked against roles and redactions. Read `Appender.store`.
+
+A redaction is the permanent removal of a note or a name (see `redaction`).
+"""
 
 from __future__ import annotations
 
@@ -58,7 +61,7 @@ _FORGET = delete(ANNOTATION).where(ANNOTATION.c.item_id == bindparam("of_item"),
 
 
 class Rewritten(Exception):
-    """The events were reordered after the act that is to be stored was made."""
+    """Raised if the log's events were reordered after the act that is to be stored was made."""
 
 
 class Act:
@@ -119,7 +122,7 @@ class Appender:
 
     # 18 branches: each event is new, sent again or refused; one loop, since its number depends on those before it.
     def store(self, conn: sa.Connection, acts: Sequence[Act]) -> dict[str, Event]:
-        """Store the events of some acts, and return every event as the log has it now, by its id."""
+        """Store the events of some acts, and return the stored events by their ids."""
         nth = dict[str, int]()
         parts = self._parts(acts)
         # One query for all that most acts need: on a server each query is a round trip.
@@ -169,12 +172,12 @@ class Appender:
         return by_id
 
     def _parts(self, acts: Sequence[Act]) -> list[_Part]:
-        """The events of some acts, without redacted content, in parts that are small enough for one statement each."""
+        """Split the events of some acts, without redacted content, into parts of the size of one SQL statement."""
         return list(batches([(*self._without_redacted(event, row), act) for act in acts
                              for event, row in zip(act.events, act.rows, strict=True)]))
 
     def _allows(self, event: Event, before: Mapping[str, Event], new: Mapping[str, Event], *, keep_aside: bool) -> bool:
-        """Whether the role of an event's person allows it; NotAllowed if it doesn't, unless `keep_aside`."""
+        """Whether the role of an event's person allows it; if not, raise NotAllowed unless `keep_aside` is True."""
         if not self._roles.in_force and event.kind not in Roles.OF_OWNERS:
             return True
         whose = None
@@ -188,7 +191,7 @@ class Appender:
 
     def _start_appending(self, conn: sa.Connection, acts: Sequence[Act], row: Sequence[Any]
                          ) -> tuple[int, int, datetime, bool]:
-        """The number and the tick of the newest event, the time, and whether more was redacted since the last call.
+        """Return number and tick of the newest event, the time, and whether more was redacted since the last call.
 
         It also updates the roles and the redactions.
         """
@@ -207,7 +210,7 @@ class Appender:
         return last_seq, tick or 0, self._now() if clock is None else instant(int(clock)), redacted
 
     def _take_rules(self, conn: sa.Connection, last_seq: int, last_rule: int) -> None:
-        """Update the roles, and find out whether the redactions that are known are the log's."""
+        """Update the roles, and find out whether `redactions` has all redactions of the log."""
         if self._roles_of != self.generation or self._roles_known > last_seq:
             self._roles, self._roles_known, self._roles_of = Roles(), 0, self.generation
         if last_rule > self._roles_known:
@@ -273,7 +276,7 @@ def _numbered(body: str, nth: int) -> str:
 
 
 def _check_known(event: Event, known: Collection[str], in_log: Iterable[Event]) -> None:
-    """Raise AlreadyDecided where a decision other than a skip stands that isn't among those known to the caller."""
+    """Raise AlreadyDecided if the person's current decision on the item is no skip and not among the ids `known`."""
     former = standing(other for other in in_log if other.item_id == event.item_id
                       and (other.kind == "retracted" or other.annotator == event.annotator))
     if former is not None and former.id not in known and former.body["verdict"] != "skip":

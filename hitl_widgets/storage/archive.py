@@ -80,14 +80,14 @@ def unpack_at(path: Path, location: Location, *, max_bytes: int = MAX_BYTES,
         The archive.
     location : Location
     max_bytes : int
-        As for `unpack`.
+        See `unpack`.
     cache : str, path or None
         For a project on a server, its cache folder on this machine.
 
     Raises
     ------
     BadInput
-        As from `unpack`, and if there is a project at the location already.
+        As returned by `unpack`, and if there is a project at the location already.
     """
     if not isinstance(location, ServerLocation):
         unpack(path, location.folder, max_bytes=max_bytes)

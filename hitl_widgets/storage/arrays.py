@@ -1,7 +1,7 @@
 """Predictions and embeddings of model versions, memory-mapped files beside the log.
 
-They can be recomputed, and hold no labels. `Predictions` has the probabilities of one model version for all items of a
-pool; its `Embeddings` lie in the same folder.
+The files can be recomputed, and contain no answers of people. `Predictions` has the probabilities of one model version
+for all items of a pool. `Embeddings` has the inputs of its last layer, in the same folder.
 """
 
 from __future__ import annotations
@@ -48,12 +48,12 @@ class Predictions:
     label_ids : sequence of str
         The label of each column.
     ids_digest : str
-        Digest of the pool's ids; rows made for other ids are deleted, unless a process uses them.
+        Digest of the pool's ids. Stored rows with another digest are deleted, unless a process uses them.
     n_items : int
         Number of rows.
     recipe : str
-        What the rows depend on beside weights and items, such as the preprocessing; rows of another recipe are deleted,
-        unless a process uses them.
+        What the rows depend on beside weights and items, such as the preprocessing. Stored rows with another recipe are
+        deleted, unless a process uses them.
 
     Attributes
     ----------
@@ -262,7 +262,7 @@ class Rows:
 
     @property
     def has_room(self) -> bool:
-        """Whether rows that nobody asked for are stored; True as long as their width isn't known."""
+        """Whether `put` stores rows without ``asked=True``: all rows fit into the limit, or the width isn't known."""
         return self._fits(self.n_features)
 
     def _fits(self, n_features: int) -> bool:
@@ -366,7 +366,7 @@ class Embeddings(Rows):
     head : str
         Name of the layer; another layer's rows are stored separately.
     limit : int
-        As for `Rows`.
+        See `Rows`.
     """
 
     def __init__(self, predictions: Predictions, *, head: str, limit: int = EMBEDDINGS_LIMIT) -> None:

@@ -76,7 +76,7 @@ def snapshot(source: sqlite3.Connection, path: Path, *, derived: bool = True) ->
 
 
 def keep(source: sqlite3.Connection, folder: Path, name: str, *, made_at: datetime, derived: bool = True) -> Path:
-    """Put a copy, made as by `snapshot`, into the folder and delete all but the newest `KEPT`."""
+    """Write a copy into the folder, with `snapshot`, and delete all copies but the newest `KEPT`."""
     if not _NAME.match(name):
         raise BadInput(f"copy name {name!r} can't be used: 1 to 80 letters, digits or _ . - are expected.")
     make_folder(folder)
@@ -106,7 +106,7 @@ def _stamped(folder: Path) -> Iterator[tuple[datetime, Path]]:
 
 
 def damaged(log: Path, folder: Path, why: str) -> LogDamaged:
-    """The error for a log that can't be read: which copy is the newest good one, what it holds, how to go on."""
+    """Make the error for a log that can't be read. Its message names the newest good copy, and how to restore it."""
     problem = f"the log {log} can't be read ({why}). It was left as it is. "
     good = next((copy for copy in listed(folder) if copy.n_decisions is not None), None)
     if good is None:

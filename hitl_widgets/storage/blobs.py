@@ -131,7 +131,8 @@ class TeamFiles:
         path : Path
             A path in the folder.
         replace : bool
-            Whether it replaces another content. A model's name identifies its weights, so the first file is kept.
+            Whether to replace a file with the same name but other content. Models aren't replaced: their names identify
+        their weights.
 
         Raises
         ------
@@ -289,7 +290,7 @@ class TeamFiles:
 
 
 class _Damaged(Exception):
-    """A download doesn't have the size or hash that the server states."""
+    """Raised if a download doesn't have the size or hash that the server states."""
 
 
 def _remove(conn: sa.Connection, which: sa.ColumnElement[bool]) -> None:

@@ -32,7 +32,7 @@ WITH_CHECKSUMS = 3
 
 
 class Outdated(Exception):
-    """Intact events with indexes or annotations that don't agree with them: `rebuild` makes these anew."""
+    """Raised if the events are intact, but indexes or annotations don't agree with them; `rebuild` recomputes these."""
 
 
 def content_hash(annotator: str, item_id: str | None, body: str) -> str:
@@ -92,7 +92,7 @@ def pages_fault(connection: sqlite3.Connection, *, indexes: bool) -> str | None:
 
 
 def structure_fault(connection: sqlite3.Connection) -> str | None:
-    """What a database has that no log has, such as a trigger, or what it lacks; None if its structure is a log's."""
+    """The first difference of a database's structure from that of a log, such as a trigger; None if there is none."""
     known = {(kind, name) for table in TABLES.tables.values()
              for kind, name in [("table", table.name), *(("index", index.name) for index in table.indexes)]}
     there = {(kind, name) for kind, name in connection.execute("SELECT type, name FROM sqlite_master")
@@ -246,7 +246,7 @@ def _annotations(connection: sqlite3.Connection, names: Sequence[str]) -> Iterat
 
 
 def _wrongly_aside(connection: sqlite3.Connection) -> Iterator[tuple[int, int]]:
-    """As `aside_by_roles`, for a SQLite file."""
+    """Find events of a SQLite file whose column `aside` contradicts the roles; see `aside_by_roles`."""
     if not _has(connection, "aside"):
         return
     names = ", ".join(EVENT.c.keys())

@@ -1,6 +1,7 @@
-"""Derived data of a log: which acts count, and the annotations that stand.
+"""Derived data of a log: which acts count, and the current annotations.
 
-`derive` recomputes both from the events, on any database, for a log whose events were reordered.
+`derive` recomputes both from the events, on any database, after the events were reordered. An act doesn't count (its
+column `aside` is 1) if the role of its person didn't allow it.
 """
 
 from __future__ import annotations
@@ -31,7 +32,7 @@ def derive(conn: sa.Connection) -> None:
 
 
 def _mark_aside(conn: sa.Connection) -> None:
-    """Update each event's `aside` by the roles before it."""
+    """Set the column `aside` of each event: 1 if the roles given before it didn't allow the event, else 0."""
     if conn.scalar(sa.select(sa.func.count()).where(EVENT.c.kind.in_(Roles.OF_OWNERS))) == 0:
         conn.execute(sa.update(EVENT).where(EVENT.c.aside != 0).values(aside=0))
         return

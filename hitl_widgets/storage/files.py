@@ -79,7 +79,7 @@ def write_whole(path: Path, *, durable: bool = True) -> Iterator[Path]:
 
 @contextmanager
 def in_turn(path: Path, *, most_s: float, until: Callable[[], bool] = lambda: False) -> Iterator[None]:
-    """A lock on a folder or file for the with block, against other processes and threads.
+    """Context manager: lock a folder or file against other processes and threads.
 
     A killed process releases it. If the file system has no such lock, or somebody holds it for long, the block runs
     without the lock.

@@ -1,7 +1,7 @@
-"""Removal of redacted content from all places of a project: its log, the copies beside it, and free database pages.
+"""Removal of names and notes from everywhere in a project: its log, the log's copies, and free database pages.
 
-`complete` carries out the events of kind "redacted", and may be called again if it was interrupted. `with_names`
-changes a copy of a log so that people have other names in it, for an archive.
+An event of kind "redacted" in the log says what to remove. `complete` carries out such events, and may be called again
+if it was interrupted. `with_names` replaces people's names in a copy of a log, for an archive.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ _OWN = ("log.db", "log.db-journal", "copies", "models", "predictions", "maps", "
 
 @dataclass(frozen=True)
 class Completed:
-    """What was removed.
+    """Result of `complete`: what was removed, and from which files.
 
     Attributes
     ----------

@@ -1,7 +1,7 @@
-"""The union of two logs of one project: the same events in the same order, whichever is joined to which.
+"""The union of two logs of one project: all events of both, in an order that doesn't depend on which log comes first.
 
 `union` is a pure function of the contents of two logs. Read it first, then `Steps`, which decides which taxonomy edits
-hold when several were made from one version, and `acts_of`, which reads a log. The reasons are in
+are valid ("hold") if several were made from one version, and `acts_of`, which reads a log. The reasons are in
 docs/decisions/0014-joining.md.
 """
 
@@ -212,11 +212,11 @@ class Steps:
     acts : dict
         Key -> the act, as it was first stored, and its log.
     number_of : dict
-        Key -> number of the resulting version: positive for steps that hold, -1, -2, ... for the others.
+        Key -> number of the resulting version: positive for valid steps, -1, -2, ... for the others.
     after : dict
         Key -> number of the version before the step; None for the first.
     losing : tuple of str
-        Keys of the steps that don't hold, the earliest first.
+        Keys of the other steps, the earliest first.
     """
 
     acts: dict[str, tuple[Act, _Origin]] = field(default_factory=dict)
@@ -226,9 +226,9 @@ class Steps:
 
     @classmethod
     def of(cls, logs: Sequence[_Origin], roles: Sequence[Act] = ()) -> Steps:
-        """Decide which steps hold. If several start from the same version, it is the earliest by (tick, key).
+        """Decide which steps are valid: of several from the same version, only the earliest by (tick, key).
 
-        A step doesn't hold if its author's role, as given by the "role" acts in `roles`, doesn't allow it.
+        A step isn't valid either if its author's role, according to the "role" acts in `roles`, doesn't allow it.
         """
         refused = _refused([act for log in logs for acts in log.steps.values() for act in acts], roles)
         steps = cls(_first_of_each(logs, refused))

@@ -104,7 +104,7 @@ _REVISITED = select(EVENT.c.item_id).where(EVENT.c.item_id.is_not(None)).group_b
 _ANSWERS = ANNOTATION.c.verdict.in_(sorted(LABELLING)) & ANNOTATION.c.label_id.is_not(None) & _COUNTS
 _NEWEST = select(ANNOTATION.c.item_id, ANNOTATION.c.label_id, ANNOTATION.c.taxonomy).where(_ANSWERS).order_by(
     ANNOTATION.c.seq.desc()).limit(bindparam("n"))
-# Ordered by the number of the decision itself, since an undo changes which decision stands, not when it was made.
+# Ordered by the number of the decision itself, since an undo changes which decision is current, not when it was made.
 _UNPLACED = select(EVENT.c.seq, *(ANNOTATION.c[name] for name in Unplaced._fields[1:])).join(
     EVENT, EVENT.c.id == ANNOTATION.c.decision_id).where(
     ((ANNOTATION.c.verdict == "unsure") & _COUNTS)
@@ -115,7 +115,7 @@ _KEY_COLUMNS = ("seq", "item_id", "annotator", "decision_id")
 
 
 class Log:
-    """The log of one project: append-only, durable, shared by threads and by processes.
+    """The log of one project: append-only, durable, safe for threads and for several processes.
 
     Parameters
     ----------
@@ -151,7 +151,7 @@ class Log:
     Raises
     ------
     ReadOnly, LogDamaged, LogBusy, DiskFull
-        By the constructor and every method; the message says what to do. A call that raises has stored nothing.
+        The constructor and every method may raise these; the message says what to do. Nothing was stored then.
     StoreError
         If the log was written by a newer version of this package.
 
@@ -239,7 +239,7 @@ class Log:
 
     @property
     def generation(self) -> int:
-        """How often its events were reordered, as far as this object knows: see `rewrite`."""
+        """How often the log's events were reordered, as far as this object knows: see `rewrite`."""
         return self._appender.generation
 
     def close(self) -> None:
@@ -280,20 +280,20 @@ class Log:
             Store an event even if its person's role doesn't allow it: it doesn't count anywhere, and its `aside` is
             True. Otherwise it is refused.
         generation : int or None
-            The generation under which they were made; None for the one that was taken in last.
+            The value of `generation` when the events were made; None for the one that was taken in last.
 
         Returns
         -------
         list of Event
-            The events as the log has them, with `stored_at` and `seq`, in the order of the arguments.
+            The stored events, with `stored_at` and `seq`, in the order of the arguments.
 
         Raises
         ------
         IdReused
             If an id is in the log with another meaning.
         AlreadyDecided
-            If a decision stands for the item and annotator that is neither a skip nor among `known`, or anything was
-            stored about one of the items after event number `since`.
+            If the annotator's current decision on the item is neither a skip nor among `known`, or anything was stored
+            about one of the items after event number `since`.
         NotAllowed
             If the role of an event's person doesn't allow it.
         BadInput
@@ -376,7 +376,7 @@ class Log:
                 raise self._database.explained(error) from error
 
     def append_within(self, conn: sa.Connection, *events: Event) -> list[Event]:
-        """As `append`, in the transaction of a `rewrite`."""
+        """Store events, all of them or none, in the transaction of a `rewrite`; see `append`."""
         by_id = self._appender.store(conn, [Act(events)])
         return [by_id[event.id] for event in events]
 
@@ -433,7 +433,7 @@ class Log:
         return self._database.listen(heard)
 
     def claim(self, item_ids: Iterable[str], annotator: str, *, seconds: float) -> list[str]:
-        """Claim items for an annotator for a number of seconds from now, also items that they hold already.
+        """Claim items for an annotator for a number of seconds from now, also items that they have claimed already.
 
         Returns
         -------
@@ -533,23 +533,23 @@ class Log:
         return list(self._read(lambda conn: conn.scalars(_RECENT, {"annotator": annotator, "n": n}).all()))
 
     def paces(self, n: int) -> list[float]:
-        """Seconds from paint to key press, for those of the last n standing decisions that were timed on a screen."""
+        """Seconds from showing an item to the key press, for the timed ones among the last n standing decisions."""
         # Older logs may have a text where a number belongs.
         return [row[0] / 1000 for row in self._read(rows_of(_TIMED, n=n)) if isinstance(row[0], (int, float))]
 
     def newest(self, n: int) -> list[tuple[str, str, int | None]]:
-        """The last n standing answers, newest first: item_id, label_id and taxonomy version as decided."""
+        """The last n current answers, newest first: item_id, label_id and the taxonomy version at that time."""
         return [tuple(row) for row in self._read(rows_of(_NEWEST, n=n))]
 
     def unplaced(self, label_ids: Iterable[str]) -> list[Unplaced]:
-        """Standing decisions that give their item no place in the taxonomy, in the order in which they were stored.
+        """Current decisions that an item belongs to no label, in the order in which they were stored.
 
         These are decisions that are "unsure", have the flag "not_in_taxonomy", or have one of `label_ids` as label.
         """
         return list(map(Unplaced._make, self._read(rows_of(_UNPLACED, labels=list(label_ids)))))
 
     def judging(self) -> list[Event]:
-        """The standing decisions that contain feedback on an explanation, in the order in which they were stored."""
+        """The current decisions that contain feedback on an explanation, in the order in which they were stored."""
         return list(map(self._event, self._read(rows_of(_JUDGING))))
 
     def last_seq(self) -> int:
@@ -635,13 +635,13 @@ class Log:
         item_ids : sequence of str
             Items whose annotations are always included.
         columns : sequence of str
-            As for `annotations`.
+            See `annotations`.
 
         Returns
         -------
         dict of list
-            As from `annotations`, but flags are one text. Each (item, annotator) is listed once; decision_id is None if
-            every decision was retracted.
+            As returned by `annotations`, but flags are one text. Each (item, annotator) is listed once; decision_id is
+            None if every decision was retracted.
         """
         names = list(dict.fromkeys((*_KEY_COLUMNS, *columns)))
         statement = select(*(ANNOTATION.c[name] for name in names))

@@ -79,7 +79,7 @@ class MapBlocks:
         Parameters
         ----------
         key : sequence of str
-            As of `Entry`.
+            The key of an `Entry`.
         position : int
             Position of the item in the pool.
         """
@@ -125,7 +125,7 @@ class MapBlocks:
         number : int
             Number of the block.
         maps : mapping
-            Item id -> its key, its stamp, and the map as `packed` gives it.
+            Item id -> its key, its stamp, and the bytes of the map (see `packed`).
 
         Raises
         ------
@@ -232,7 +232,7 @@ def content_of(blob: bytes) -> str:
 
 
 def unpacked(blob: bytes) -> Attribution:
-    """The map that `packed` gave.
+    """Turn the bytes of `packed` back into a map.
 
     Parameters
     ----------

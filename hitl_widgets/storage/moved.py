@@ -22,7 +22,7 @@ MOVE = "move"
 class Move(NamedTuple):
     """The new location of a project, or the former one during a move; both None without a move.
 
-    `by` is the id of the call that moves it: of two simultaneous calls, only one goes on.
+    `by` is the id of the call that moves the project: of two simultaneous calls, only one continues.
     """
 
     to: str | None = None

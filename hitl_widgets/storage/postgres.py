@@ -216,7 +216,7 @@ class Database:
         """Keep no copy: the server itself is backed up."""
 
     def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: Any, until: Any) -> list[str]:
-        """Claim items for an annotator, in one statement that doesn't wait; return those that they hold now.
+        """Claim items for an annotator, in one statement that doesn't wait; return the items that are claimed now.
 
         Parameters
         ----------
@@ -246,7 +246,7 @@ class Database:
         Raises
         ------
         BadInput
-            If an event holds text that PostgreSQL can't keep.
+            If an event contains text that PostgreSQL can't store.
         """
         try:
             with conn.begin_nested():
@@ -270,9 +270,9 @@ class Database:
     # 13 branches: what failed may be a statement, the driver, or an interrupt, which the driver's own errors hide.
     @contextmanager
     def at_once(self, conn: sa.Connection) -> Iterator[psycopg.Connection[Any]]:
-        """Send the statements of a with block in one message, if the driver can; errors are raised at its end.
+        """Send the statements of a with block to the server in one message, if the driver can.
 
-        Results can be read only after the block.
+        Results can be read only after the block, and errors are raised at its end.
         """
         raw, handled = _raw(conn), sys.exc_info()[1]
         failed: BaseException | None = None
@@ -395,7 +395,7 @@ class Database:
 
 # 13 branches: one for each reason, with its own message.
 def _not_let_in(place: str, code: str, words: str) -> HitlError | None:
-    """The error that the server refuses this user, or access to the project's database; None for other errors."""
+    """The error to raise if the server refuses this user, or the project's database; None for other errors."""
     if any(sign in words for sign in _REFUSED) or code.startswith("28"):
         return StoreError(f"the server of {place} refused the user ({words}). Put the password into a password "
                           "file (~/.pgpass, or passfile=... in the URL) or the variable PGPASSWORD.")

@@ -67,8 +67,8 @@ class Redactions:
     notes : set of str
         Ids of the events whose note was removed.
     met : mapping
-        Forgotten names that came back in this process, as an annotator's or in an import -> the person with the number.
-        Only these can be removed from texts, since the log has no names and trying every word would take too long.
+        Forgotten name -> person, for names that came back in this process, as an annotator's name or in an import. Only
+        these names can be removed from texts: the log has only their hashes, and hashing every word takes too long.
     """
 
     def __init__(self, bodies: Iterable[Mapping[str, Any]] = ()) -> None:
@@ -83,7 +83,7 @@ class Redactions:
         return bool(self._people or self.notes)
 
     def take(self, body: Mapping[str, Any]) -> None:
-        """Take in the body of an event of kind "redacted"; ValueError if it isn't in the form of this package."""
+        """Apply the body of an event of kind "redacted"; ValueError if it isn't in the form of this package."""
         if body.get("of") == "note":
             self.notes.update(_texts(*body["events"]))
         elif "hash" in body:
@@ -110,11 +110,11 @@ class Redactions:
         return name if person is None else person.number
 
     def text(self, text: str) -> str:
-        """Return a text without the forgotten names that came back here."""
+        """Return a text with the forgotten names in `met` replaced."""
         return Change(self.met).text(text) if self.met else text
 
     def applied(self, event: Event) -> Event:
-        """An event as it may be stored: without redacted notes, and without the forgotten names that came back here."""
+        """Return an event without redacted notes, and with the forgotten names in `met` replaced by numbers."""
         for name in (event.annotator, *_names_in(event.kind, event.body)):
             self.person(name)
         if not self.met and event.id not in self.notes:
@@ -269,7 +269,7 @@ def redact(conn: sa.Connection, redactions: Redactions) -> Redacted:
     ----------
     conn : sqlalchemy.Connection
     redactions : Redactions
-        The log's redactions, or these with those of another copy of the project.
+        The redactions of the log, or of the log and of another copy of the project.
     """
     forgotten = {name: person for name in everybody(conn) if (person := redactions.person(name)) is not None}
     return rename(conn, forgotten, notes=redactions.notes)

@@ -16,7 +16,7 @@ ROLES = ("none", "guest", "annotator", "reviewer", "owner")
 
 
 class Need(NamedTuple):
-    """What an act needs: the minimum role, and the name of the act in a sentence."""
+    """The minimum role that an act needs, and the name of the act in a sentence."""
 
     role: str
     words: str
@@ -179,14 +179,14 @@ class Roles:
         return event.annotator in self._owners(given) and bool(self._owners({**given, name: role}))
 
     def take(self, event: Event) -> None:
-        """Take in an event of one of `KINDS`; a role given by somebody who may not give it is ignored."""
+        """Apply an event of one of `KINDS`; a role given by somebody who may not give it is ignored."""
         if event.kind == "created" and self._maker is None:
             self._maker = event.annotator
         elif event.kind == "role" and self._may_give(event):
             self._given = {**(self._all or {event.annotator: "owner"}), event.body["annotator"]: event.body["role"]}
 
     def then(self, event: Event) -> Roles:
-        """The roles after one more event, as a new object."""
+        """Return the roles after one more event, as a new object."""
         roles = Roles(self._taken_in)
         roles._maker, roles._given = self._maker, self._given
         roles.take(event)

@@ -1,7 +1,7 @@
 """The log's tables in a database, and the rows of events and annotations.
 
-`EVENT` is the log itself; `ANNOTATION` has the standing decisions, updated in the same transactions.
-`row_of` and `event_of` turn an event into a row and back.
+`EVENT` is the log itself; `ANNOTATION` has the current decisions, which are updated in the same transactions.
+`row_of` and `event_of` convert an event to a row and back.
 """
 
 from __future__ import annotations
@@ -171,7 +171,7 @@ def _well_formed(event: Event) -> bool:
             or not isinstance(event.body.get("decision_id" if event.kind == "retracted" else "verdict"), str):
         return False
     try:
-        # A decision may come to stand only later, when another is retracted; that undo must not fail.
+        # A decision may become the current one only later, when another is retracted; that undo must not fail.
         # Objects are stored as text whatever the body holds; reading them twice would take as long as all the rest.
         return event.kind == "retracted" or all(map(_is_plain, annotation_row(
             event.id, {**event.body, "objects": None}, acted_at=0).values()))
@@ -227,14 +227,14 @@ def _is_count(value: Any) -> bool:
 
 
 def annotation_of(decision: Event | None) -> dict[str, Any]:
-    """The row of `ANNOTATION` for the decision that stands, if any, without the first three columns."""
+    """The row of `ANNOTATION` for the current decision, if any, without the first three columns."""
     if decision is None:
         return dict.fromkeys(ANNOTATION.c.keys()[3:])
     return annotation_row(decision.id, decision.body, acted_at=microseconds(decision.acted_at))
 
 
 def annotation_row(decision_id: str, body: Mapping[str, Any], *, acted_at: int) -> dict[str, Any]:
-    """As `annotation_of`, from a decision's parts."""
+    """The row of `ANNOTATION` for a decision, given its parts, without the first three columns."""
     seen, first = body.get("seen", {}), body.get("first", {})
     return {"decision_id": decision_id, "verdict": body["verdict"], "label_id": body.get("label_id"),
             "label": body.get("label"), "certainty": body.get("certainty"), "certainty_source": seen.get("certainty"),

@@ -115,7 +115,7 @@ class Database:
         return False
 
     def hold(self, conn: sa.Connection, item_ids: Sequence[str], annotator: str, *, at: int, until: int) -> list[str]:
-        """Claim items for an annotator, in a transaction of `writer`; return those that they hold now.
+        """Claim items for an annotator, in a transaction of `writer`; return the items that they have claimed now.
 
         Parameters
         ----------

@@ -136,7 +136,7 @@ def _copy_all(conn: sa.Connection, log: Log, target: Log) -> None:
 
 
 class _Relation(NamedTuple):
-    """How the log at a location is related to the one that moves there."""
+    """What the log at the new location has in common with the log that is moved there."""
 
     n_same: int  # number of identical events from the first one on
     replace: bool = False  # the other events there are older forms of events here
@@ -243,7 +243,7 @@ class _Transfer:
 
     # 13 branches: one for each state in which an interrupted move may have left the two locations.
     def _compare(self, target: Log, *, is_gone: bool) -> _Relation:
-        """Find out what was copied already; BadInput if there is something that isn't here."""
+        """Find out what was copied already; raise BadInput if the new location has events that the old one lacks."""
         n_same, here, there = self._walk(target)
         is_whole = move_of(target.about()).coming_from is None
         if not there:  # the events there are the first ones here

@@ -783,6 +783,20 @@ def change(edits: Sequence[Edit], base: int, lineage: Lineage, *, twins: Mapping
         id: today for id, today in twins.items() if id != today and known.get(id) != today})
 
 
+def unknown_in(label_id: str, version: int | None, lineage: Lineage) -> frozenset[str]:
+    """Return the label_ids of today's labels of which a set doesn't say whether they are on: they were added later.
+
+    Empty for a single label, which excludes all others, also those that were added later.
+    """
+    return added_since(version, lineage) if is_set(label_id) else frozenset()
+
+
+def added_since(version: int | None, lineage: Lineage) -> frozenset[str]:
+    """Return the label_ids of today's labels that were added after a version: a set of that version lacks them."""
+    sources = lineage._of_version(version or lineage.steps[0].version)
+    return frozenset(today for today, of_label in sources.items() if not of_label)
+
+
 def factorize(label_ids: Sequence[str | None], versions: Sequence[int | None]
               ) -> tuple[list[tuple[str | None, int | None]], npt.NDArray[np.int64]]:
     """List the distinct pairs of label_id (or None) and version, and the index of each row's pair.

@@ -199,7 +199,8 @@ class AdjudicationDesk(AdjudicationReview):
         """The next item to be decided, with its answers; None where every item is reviewed."""
         return self.session.next()
 
-    def decide(self, item_id: Any, label: str | None, cause: str, *, note: str | None = None) -> Verdict:
+    def decide(self, item_id: Any, label: str | Collection[str] | None, cause: str, *,
+               note: str | None = None) -> Verdict:
         """Store the verdict on an item; see `Adjudication.decide`."""
         return self.session.decide(item_id, label, cause, note=note)
 

@@ -27,5 +27,5 @@ class Accessor(Generic[A]):
     @overload
     def __get__(self, wb: Workbench, owner: type) -> A: ...
     def __get__(self, wb: Workbench | None, owner: type) -> Any:
-        # Accessed on the class, it is the function that a call runs, with its signature and docstring.
+        # `Workbench.models` is the function that ``wb.models()`` runs, so that help() shows its signature.
         return self._kind.__call__ if wb is None else self._kind(wb)  # type: ignore[call-arg]

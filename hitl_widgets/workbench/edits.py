@@ -1,6 +1,7 @@
 """The accessor ``wb.edits``: the edits of the taxonomy, its editor, and what has to be done after edits.
 
-`Edits` also opens the triage, in which items that fit no label are sorted, and labels items in doubt automatically.
+`Edits` also opens the triage, a page on which items that fit no label are sorted. After an edit such as a split, an
+answer may mean one of several labels of today: its item is "in doubt". `Edits.presume` labels such items automatically.
 """
 
 from __future__ import annotations
@@ -58,9 +59,10 @@ class Edits:
 
     def triage(self, label: str | None = None, size: int = 16,
                keys: Mapping[str, str | Sequence[str]] | None = None) -> Triage:
-        """Show the triage below the cell, to sort items answered "other", unsure or flagged "not in the taxonomy".
+        """Show the triage below the cell: a page on which items that fit no label are sorted.
 
-        Items that look alike are shown together. Calling it again closes the earlier triage.
+        These are items that were answered "other" or "unsure", or flagged "not in the taxonomy". Similar items are
+        shown together. Calling it again closes the earlier triage.
 
         Parameters
         ----------
@@ -89,11 +91,12 @@ class Edits:
     def presume(self, tolerance: float = 0.05) -> Presumption:
         """Label items in doubt automatically, once enough of them were checked by people.
 
-        Call it repeatedly. The first call proposes labels for items about which a small classifier is certain enough,
-        and draws a sample of them to be checked. ``wb.review(queue="relabel")`` then asks this sample first, blind.
-        Later calls report how many checks are missing. After 30, 60 and 120 checks the error of the proposed labels is
-        estimated: if it is small enough, the labels are stored; otherwise the items stay in the queue. Items labelled
-        in this way have the status "presumed", and never count as a person's answer.
+        An item is in doubt if, since a taxonomy edit, its answer may mean one of several labels. Call this method
+        repeatedly. The first call proposes labels for items about which a small classifier is certain enough, and draws
+        a sample of them to be checked. ``wb.review(queue="relabel")`` then asks this sample first, blind. Later calls
+        report how many checks are missing. After 30, 60 and 120 checks the error of the proposed labels is estimated:
+        if it is small enough, the labels are stored; otherwise the items stay in the queue. Items labelled in this way
+        have the status "presumed", and never count as a person's answer.
 
         Parameters
         ----------
@@ -103,7 +106,8 @@ class Edits:
         Returns
         -------
         Presumption
-            .labels, .checks (items to be asked about), .estimate (error with its interval), .taken
+            .labels (item id -> proposed label), .checks (items that people have to check next), .estimate (error with
+            its interval), .taken (items whose labels were stored)
         """
         self._wb.project.require("presumed")
         from ..project.auto_label import advance
@@ -118,10 +122,10 @@ class Edits:
                            seed=project.settings["seed"], features=wb.inference.features, record=project.note_presumed)
 
     def counts(self) -> pd.DataFrame:
-        """One row per label that may be an answer; quick, however many answers there are.
+        """Count the answers of each label that may be an answer; quick, however many answers there are.
 
         Columns: label_id, label, decided (number of answers with this label), presumed (number of items labelled
-        automatically), in_doubt (number of answers that may stand for this label since an edit).
+        automatically), in_doubt (number of answers that, since an edit, may mean this label or another one).
         """
         return self._wb.project.counts()
 

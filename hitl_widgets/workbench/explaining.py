@@ -20,12 +20,12 @@ if TYPE_CHECKING:
 
 def explain(services: Services, item_ids: Any, *, method: str, target: str | Sequence[str | None] | None,
             attribute: str | None, one: Any) -> Explanations:
-    """Maps of some items: for labels, for an attribute's values, or for `one` object each; see `Workbench.explain`."""
+    """Saliency maps of some items for labels, an attribute's values, or the object `one`; see `Workbench.explain`."""
     project = services.project
     if services.asks_for_objects:
         return _explain_objects(services, item_ids, method, one, target=target, attribute=attribute)
     if one is not None:
-        raise BadInput("object=... was given, and this project asks for none; leave it out.")
+        raise BadInput("object=... was given, but this project doesn't ask for objects; leave it out.")
     if attribute is None and project.task == "scale":
         attributes = project.taxonomy.attributes
         if len(attributes) > 1:
@@ -63,7 +63,7 @@ def _explain_objects(services: Services, item_ids: Any, method: str, one: Any, *
 
 
 def explain_all(services: Services, method: str, *, n: int | None, client: Any) -> ExplainedPool:
-    """Maps of every item or of the next n of the queue, kept on disk; see `Workbench.explain_all`."""
+    """Saliency maps of every item, or of the next n in the queue, kept on disk; see `Workbench.explain_all`."""
     services.require_labels()
     check_n(n)
     explainer = services.load_explainer()

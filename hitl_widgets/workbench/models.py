@@ -24,13 +24,15 @@ class Models:
         """Every model that was adopted or trained, oldest first.
 
         Columns: model (its version), origin ("given", "trained", "rolled back", "imported", or "background" if it was
-        learnt while somebody labelled), adopted_at (NaT if it never was), accuracy with n items when it was trained (on
-        the items of `Run.measured_on`; for detectors map50, and for points F1), n_training (items that it learnt from),
-        adopted (True for today's); if predictions were imported also name, theirs, and for an estimator its class.
-        The rounds were measured on the same items: the largest accuracy among many owes some of it to chance. Weights
-        and predictions are kept of models that were ever adopted or imported, of the last five of the background, and
-        of the last three rounds. A notebook shows the beginning of each version, which `Workbench.adopt` takes, and
-        times in UTC; the table itself has both in full.
+        learnt while somebody labelled), adopted_at (NaT if it was never adopted), accuracy and n (measured after
+        training, on the items of `Run.measured_on`; map50 for detectors, F1 for points), n_training (items that it
+        learnt from), adopted (True for the model in use), name (of imported predictions, or the class of an estimator;
+        only if there are any).
+
+        All trained models are measured on the same items, so the largest of many accuracies is partly due to chance.
+        Weights and predictions are kept for all models that were adopted or imported, the last five learnt in the
+        background, and the last three trained. A notebook shows only the first characters of each version, which
+        `Workbench.adopt` accepts.
         """
         from ..learn.model_table import models
         return models(self._wb.project.log.events())
@@ -41,16 +43,18 @@ class Models:
         Parameters
         ----------
         before, after : str, optional
-            Versions of `models`, or their beginnings. `after` defaults to the adopted model; `before` too or, if that
-            is `after`, to the model adopted before it.
+            Versions from `models`, or the first characters of each. `after` is the adopted model by default. `before`
+            is the adopted model by default, or, if `after` is that one, the model adopted before it.
         n : int, optional
             Compare on this many items, drawn at random; on all if missing.
 
         Returns
         -------
         Flips
-            .items, a DataFrame: item_id, before, before_confidence, after, after_confidence, moved, answer, right
-            ("before", "after", "neither"), role ("measures", "teaches"); .plot(), thumbnails
+            .items, a DataFrame: item_id, before and after (the labels), before_confidence, after_confidence, moved (how
+            far the probabilities moved), answer, right (which model agrees with the answer: "before", "after" or
+            "neither"), role ("measures" for the hold-out and gold, "teaches" for training items). .plot() shows the
+            items.
 
         Raises
         ------
@@ -71,13 +75,13 @@ class Models:
             return flips(self._wb.project, self._wb.registry, before, after, n=n)
 
     def embeddings(self, item_ids: Any = None) -> np.ndarray:
-        """The input of the adopted model's last layer, item by item: float32, shape (n, n_features).
+        """The embedding of each item, the input of the adopted model's last layer: float32, shape (n, n_features).
 
         Parameters
         ----------
         item_ids : str or sequence of str, optional
-            A row for each of these, NaN for an unreadable item; without it all of the pool in its order, NaN for items
-            without a prediction yet (`Workbench.predict` adds them, and `Workbench.embeddings` computes all).
+            The items; a row is NaN if its item can't be read. By default all items, in the order of the pool; a row is
+            then NaN if its item has no prediction yet. `Workbench.embeddings` computes the missing rows.
 
         Raises
         ------

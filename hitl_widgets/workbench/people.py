@@ -46,8 +46,9 @@ class People:
     def __call__(self) -> pd.DataFrame:
         """One row per annotator, yours first: annotator, n_answers (current ones), n_unsure, n_skipped, last_acted_at.
 
-        Where items are assigned to people, the columns assigned and left count them, as `workload` does. Other people
-        have pseudonyms, unless you own a project that was made with ``names=True``.
+        If items are assigned to people, there are also the columns assigned and left: how many items each person has,
+        and how many of these are unanswered; see `workload`. Other people have pseudonyms, unless you own a project
+        that was made with ``names=True``.
         """
         from ..project.names import as_seen_by
         annotations = self._wb.annotations()
@@ -68,11 +69,11 @@ class People:
         return pd.concat([seen[mine], seen[~mine].sort_values("annotator")], ignore_index=True)
 
     def calibration(self, annotator: str | None = None) -> Calibration:
-        """Calibration of people's certainty: how often answers are right at each step of it.
+        """Calibration of people's certainty: how often answers are right at each certainty from 0 to 10.
 
         Answers are compared with gold, or else with what at least two other annotators agree on. The hold-out is
-        excluded. You see your own figures: the names and rows of others are shown only to the owner of a project made
-        with ``names=True``, and the figures of all together only if there are five others or more.
+        excluded. You see your own row. The rows of others are shown only to the owner of a project made with
+        ``names=True``, and the row of all together only if there are at least five others.
 
         Parameters
         ----------
@@ -116,9 +117,9 @@ class People:
                   ) -> Consensus | ValueConsensus | SetConsensus:
         """The consensus of all annotators on each item, their reliability, and how often suggestions are copied.
 
-        It is `hitl_widgets.quality.consensus` of `Workbench.votes`, with the taxonomy's labels. Votes that were given
-        in sight of a suggestion may be copies of it: if votes name suggestions, no method is taken that ignores this.
-        Unlike in `Workbench.consensus`, adjudicated labels don't overrule the votes.
+        It applies `hitl_widgets.quality.consensus` to `Workbench.votes`. People who saw a suggestion may have copied
+        it, so "auto" never counts their votes as if they had answered blind. Unlike in `Workbench.consensus`,
+        adjudicated labels don't overrule the votes.
 
         Parameters
         ----------
@@ -126,9 +127,9 @@ class People:
             "majority", "one_coin", "dawid_skene", "glad", "mace", "exposure", or "auto" for the one that best predicts
             held-out votes. For values on a scale "auto", "model", "median" or "mean".
         label : str, optional
-            With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
+            With ``task="multilabel"``, the consensus on whether items have this label; by default on each label.
         attribute : str, optional
-            The values of an attribute in place of labels.
+            An attribute, for the consensus of its values in place of labels.
 
         Returns
         -------
@@ -143,36 +144,41 @@ class People:
 
     def agreement(self, distance: Distance | None = None, *, label: str | None = None, attribute: str | None = None
                   ) -> Agreement | ValueAgreement | ObjectAgreement:
-        """How far annotators agree: coefficients with intervals over items, and over items and people.
+        """Inter-annotator agreement: coefficients, with intervals from resampling items, and items and people.
 
         Parameters
         ----------
         distance : str, optional
             "nominal" for labels; "ordinal" where the taxonomy's labels are steps of a scale, from the lowest to the
-            highest; "masi" or "jaccard" for sets of labels; "interval" or "ordinal" for values. By default the first
-            that fits: "nominal", "masi", "ordinal" for whole steps and "interval" for a continuous scale.
+            highest; "masi" or "jaccard" for sets of labels; "interval" or "ordinal" for values. By default "nominal"
+            for labels, "masi" for sets, "ordinal" for scales of whole numbers and "interval" for continuous scales.
         label : str, optional
-            With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing.
+            With ``task="multilabel"``, agreement on whether items have this label; by default on whole sets.
         attribute : str, optional
-            The values of an attribute in place of labels.
+            An attribute, for agreement on its values in place of labels.
 
         Returns
         -------
         Agreement, ValueAgreement or ObjectAgreement
-            .table, .per_label, .pairs and .within (everybody's if you may see names; else .pairs compares you with all
-            others together, and .within has your own row and "all", from five others on), .over_time(), .plot(). For a
-            scale .alpha, .difference (how much two values of an item differ), .table and .pairs. For objects, how many
-            were found, named and placed alike, as curves: .table, .annotators (your own row, as above), .plot(). Images
-            count that were answered for certain; objects of which somebody was unsure are theirs like any other; of
-            objects whose label an edit left in doubt only the place is compared, and .notes says how many images have
-            one.
+            .table, .per_label, .pairs, .within (the agreement of each person with themselves), .over_time(), .plot().
+            If you may not see names, .pairs compares you with all others together, and .within has your own row and,
+            from five others on, the row "all".
+
+            For a scale: .alpha, .difference (how much two values of an item differ), .table, .pairs.
+
+            For objects: .table, .annotators (only your own row, unless you may see names) and .plot() say how often two
+            people found the same objects, gave them the same label and put them at the same place. Images that were
+            answered "unsure" or skipped are left out; single unsure objects are compared like others. If the label of
+            an object is uncertain since an edit, only its place is compared; .notes says in how many images.
         """
         from ..report.several_people import agreement_of
         return agreement_of(self._wb.project, self._wb.annotator, distance, label=label, attribute=attribute)
 
     def bias(self, truth: pd.Series | Mapping[str, Any] | None = None, *, label: str | None = None,
              attribute: str | None = None) -> AutomationBias | ValueBias | PrefillBias:
-        """The effect of seeing the model's suggestion on people's labels, from cards with randomly drawn arms.
+        """Automation bias: the effect of seeing the model's suggestion on people's answers.
+
+        It is estimated from the items for which it was drawn at random whether the suggestion was shown.
 
         Parameters
         ----------
@@ -180,47 +186,49 @@ class People:
             Item id -> label, from people who saw no suggestion; by default the gold of the project. Other items are
             judged by the majority of other people's blind votes.
         label : str, optional
-            With ``task="multilabel"``, one label: whether an item has it. Whole sets if missing, and `.per_label` then
-            has each label on its own.
+            With ``task="multilabel"``, the bias about whether items have this label; by default about whole sets, and
+            `.per_label` has each label.
         attribute : str, optional
-            The values of an attribute in place of labels.
+            An attribute, for the bias of its values in place of labels.
 
         Returns
         -------
         AutomationBias, ValueBias or PrefillBias
             .effect, .anchoring, .over_correction, .planted, .per_label, .per_annotator (your own row; everybody's if
-            you may see names), .power(n), .plot(). For a scale .pull (the share of the way to the suggested value that
-            people go when they see it), .nearer, .taken and .per_annotator. With ``task="multilabel"`` and no label
-            `.per_label` also has kept and left_off: how much more often a suggested label is on, and one that wasn't
-            suggested off, when the suggestion is seen. Where objects are asked for, PrefillBias: .missed (objects that
-            are found blind and missed where their proposal was withheld), .missed_share, .proposed, .by_threshold,
-            .by_score.
+            you may see names), .power(n), .plot(). With ``task="multilabel"`` and no label, `.per_label` also has kept
+            and left_off: when the suggestion is seen, how much more often people turn on a suggested label, and leave
+            off one that wasn't suggested.
+
+            For a scale: .pull (by which share of the distance answers move towards the suggested value when people see
+            it), .nearer, .taken, .per_annotator. Where objects are asked for: .missed (how many of the objects that
+            people find without any proposals they miss if others are proposed and this one is withheld),
+            .missed_share, .proposed, .by_threshold, .by_score.
         """
         from ..report.several_people import bias_of
         return bias_of(self._wb.project, self._wb.annotator, truth, label=label, attribute=attribute)
 
     def schools(self, *, level: float = 0.05, n_boot: int = 199, seed: int = 0, label: str | None = None,
                 attribute: str | None = None) -> Schools | ByLabel[Schools]:
-        """Whether annotators form several schools, that is, mean different things by the labels.
+        """Test whether annotators form several schools of thought: groups that understand the labels differently.
 
         Parameters
         ----------
         level : float
-            Two schools are reported where the p-value is at most this.
+            Significance level: two schools are reported if the p-value is at most this.
         n_boot : int
-            Number of data sets simulated under a single school.
+            Number of data sets simulated under the null hypothesis of a single school.
         seed : int
         label : str, optional
-            With ``task="multilabel"``, one label: whether an item has it. All of them, each on its own, if missing.
+            With ``task="multilabel"``, a test for this label; by default one for each label.
         attribute : str, optional
-            An attribute with choices in place of labels.
+            An attribute with choices, for a test of its values in place of labels.
 
         Returns
         -------
         Schools or ByLabel
             .n, .p_value, .sizes (how many people each school has), .members and .people (your own row; everybody's
-            where you may see names), .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label
-            a mapping of names to these.
+            where you may see names), .dividing_items, .stability, .plot(). With ``task="multilabel"`` and no label a
+            mapping: label name -> Schools.
         """
         from ..report.several_people import schools_of
         with self._wb._services.bars(None, title="Looking for schools of thought"):
@@ -228,7 +236,7 @@ class People:
                               n_boot=n_boot, seed=seed)
 
     def plan(self, effect: float = 0.2, *, power: float = 0.8, hold: bool | None = None) -> ExperimentPlan:
-        """How many more cards the project needs to find an effect of its suggestions, and how many weeks that takes.
+        """Plan an experiment on automation bias: how many more answers it needs, and how many weeks they take.
 
         Parameters
         ----------
@@ -237,13 +245,13 @@ class People:
         power : float
             Probability of finding the effect, between 0 and 1.
         hold : bool, optional
-            As the owner: True begins an experiment of `n_more` cards, during which nothing is learnt in the background,
-            since people's answers depend on how good the suggestions are; False ends it. It is logged.
+            True begins the experiment, False ends it; only the owner may, and it is logged. Until `n_more` cards are
+            answered, no model is learnt in the background, since the effect depends on how good the suggestions are.
 
         Returns
         -------
         ExperimentPlan
-            .needed, .n_so_far, .n_more, .per_week, .weeks, .power
+            .needed, .n_so_far and .n_more (cards, that is, items shown to a person), .per_week, .weeks, .power
 
         Raises
         ------
@@ -267,18 +275,19 @@ class People:
 
     def adjudicate(self, *, tolerance: float = 0.05, new: bool = False, seed: int | None = None,
                    keys: Mapping[str, str | Sequence[str]] | None = None) -> AdjudicationDesk:
-        """The adjudication below the cell: items with competing answers, without names, and the model hidden.
+        """Show the adjudication below the cell: a page on which one person decides between others' competing answers.
 
-        The most doubtful labels and a random sample of the rest are reviewed, until at most `tolerance` of the labels
-        are still wrong with 95 % confidence. A verdict's label overrules the votes, which are kept. A script uses
-        `next` and `decide` of the same object. Calling it again closes the earlier page.
+        Names and predictions are hidden. The most uncertain labels and a random sample of the rest are reviewed, until
+        at most `tolerance` of the labels are still wrong with 95 % confidence. The label of a verdict overrules the
+        votes, which are kept. In a script, use the methods `next` and `decide` of the returned object. Calling it again
+        closes the earlier page.
 
         Parameters
         ----------
         tolerance : float
             Largest acceptable share of wrong labels. Fixed when a plan is drawn.
         new : bool
-            Draw a new plan from today's answers, though the last one isn't finished.
+            Draw a new plan (which items to review) from today's answers, even if the last one isn't finished.
         seed : int, optional
             Seed of the plan's random sample.
         keys : mapping, optional
@@ -303,15 +312,15 @@ class People:
         return wb._widgets.take_over(AdjudicationDesk(session, keys=keys))
 
     def own(self) -> OwnPage:
-        """Your own page: answers that others contradict, your calibration, your bias, your agreement with yourself.
+        """A page about your own answers: those that others contradict, calibration, automation bias, self-agreement.
 
         Only you see these figures, and the owner if the project was made with ``names=True``.
 
         Returns
         -------
         OwnPage
-            .slips (a DataFrame), .counts, .gold, .agreement, .with_oneself, .calibration, .anchoring, .effect; it shows
-            itself in a notebook
+            .slips (a DataFrame), .counts, .gold, .agreement, .with_oneself, .calibration, .anchoring, .effect; a
+            notebook displays them as one page
         """
         from ..report.own_page import own_page
         require_labels(self._wb.project, "this page is", "people.bias() and people.agreement() tell of objects")
@@ -320,21 +329,22 @@ class People:
     def _known(self) -> pd.Series:
         """The gold answers as names of labels; for sets, the names in one text."""
         name_of = self._wb.taxonomy.name_of
-        return pd.Series({item_id: name_of(label_id) for item_id, label_id in self._wb.project.gold().items()},
-                         dtype=object)
+        return pd.Series({item_id: name_of(label_id) for item_id, label_id in
+                          self._wb.project.gold(whole=True).items()}, dtype=object)
 
     def threads(self, *, all_items: bool = False) -> Threads:
-        """The questions about items and labels, their answers, and their outcome.
+        """The questions about items and labels, with their answers and outcomes.
 
-        On the card, `q` asks one. Here people answer and settle them: settling can turn an answer into a sentence of
-        the label's definition, an example, a counter-example or an edge case, by an edit of the taxonomy. As on the
-        card, questions about items that you haven't answered yet are left out, unless you wrote in them.
+        People ask questions with the key `q` on the card, or with the returned object, which can also answer and settle
+        them. Settling can turn an answer into a sentence of the label's definition, an example, a counter-example or an
+        edge case, by an edit of the taxonomy. Questions about items that you haven't answered yet are left out, unless
+        you wrote in them.
 
         Parameters
         ----------
         all_items : bool
-            Whether those are included too: for people who may adjudicate. Your own answers to these items are then no
-            longer independent.
+            Whether to include questions about items that you haven't answered, which only people who may adjudicate can
+            do. Your own answers to these items are then no longer independent.
 
         Raises
         ------
@@ -359,13 +369,14 @@ class People:
         """Answers that may be wrong and are worth a second look, the least probable first.
 
         Columns: item_id, annotator (pseudonyms of other people, unless you may see their names), label, certainty,
-        right (the probability that it is right), looked (whether its author confirmed it at a second look already).
-        Estimated as for ``finetune(certainty="soft")``, docs/certainty.md. With ``task="multilabel"`` a row is about
-        one label, and value says whether the answer has it. With ``task="scale"`` it is about the value of an
-        attribute: columns attribute, value and expected (predicted out of fold) in place of label.
-        Where objects are asked for, a row is about one object: columns object_id (None where one may be missing), error
-        ("missing", "wrong label", "wrongly grouped" or "wrong place"), label, expected (by the model) and at (its
-        coordinates).
+        right (the probability that the answer is right), looked (whether its author has already confirmed it at a
+        second look). docs/certainty.md explains how the probability is estimated.
+
+        With ``task="multilabel"`` a row is about one label, and the column value says whether the answer has it. With
+        ``task="scale"`` a row is about the value of an attribute: columns attribute, value and expected (predicted out
+        of fold) in place of label. Where objects are asked for, a row is about one object: columns object_id (None if
+        an object seems to be missing), error ("missing", "wrong label", "wrongly grouped" or "wrong place"), label,
+        expected (the model's label) and at (the object's coordinates).
         """
         from ..project.names import as_seen_by
         with self._wb._services.bars(None, title="Estimating how likely each answer is right"):
@@ -396,7 +407,7 @@ class People:
     # -- what the owner sets
 
     def policy(self) -> dict[str, Any]:
-        """The settings that the owner, who made the project, made for its people; empty if there are none.
+        """The settings that the owner of the project has made for its annotators; empty if there are none.
 
         Returns
         -------
@@ -412,31 +423,32 @@ class People:
             repeats: float | None = None, rare: Sequence[str] | None = None,
             pairs: Sequence[tuple[str, str]] | None = None, gold_by: str | None = None,
             adaptive: float | Literal[False] | None = None) -> dict[str, Any]:
-        """Change the settings that may change while people work, as the owner; others stay. It is logged.
+        """Change settings of the project; only the owner may. Settings that aren't passed stay. It is logged.
 
         Parameters
         ----------
         purpose : str, optional
             What the project is for; everybody reads it on the card.
         arms : mapping, optional
-            The share of each way of showing an item: "blind" (no suggestion, no map), "no_map", "answer_first" (both
-            appear once the person has answered) and "shown", which gets the rest.
+            How often an item is shown in each way, as shares: "blind" (no suggestion, no saliency map), "no_map",
+            "answer_first" (both appear once the person has answered) and "shown", which gets the rest.
         repeats : float, optional
             The share of a person's answered items that they are asked again, blind and much later, to see whether they
             agree with themselves; from 0 (the default) to 0.2.
         rare, pairs, gold_by : optional
-            Which gold items are asked more often: labels that are rare (half of the gold a person is asked), pairs of
-            labels whose confusion does harm, and a column of the pool's metadata whose values take turns. Setting one
-            of them sets all three.
+            Which gold items are asked more often. `rare` is a list of labels: half of the gold that a person is asked
+            has one of them. `pairs` is a list of pairs of labels whose confusion does harm. `gold_by` is a column of
+            the pool's metadata: gold items with each of its values are asked in turn. Setting one of the three resets
+            the others.
         adaptive : float or False, optional
-            A threshold. If the whole interval of a person's automation bias lies above it, they answer most items
-            before seeing a suggestion, from their next review on, and are told so; likewise for a suggested label over
-            all people. False ends it.
+            A threshold for automation bias. If the whole interval of a person's bias lies above it, then from their
+            next review on this person answers most items before seeing a suggestion, and a notice says so. The same
+            holds for items with a suggested label whose bias over all people lies above it. False ends it.
 
         Returns
         -------
         dict
-            The whole policy, as `policy` gives it.
+            All settings; see `policy`.
 
         Raises
         ------
@@ -461,14 +473,15 @@ class People:
         return policy_.set_policy(project, **changes)
 
     def consent(self, yes: bool | None = None) -> str | None:
-        """Say whether you agree to suggestions that are wrong on purpose, or read the question.
+        """Agree or disagree to getting suggestions that are wrong on purpose, or read the question about them.
 
-        Nobody gets any without a yes, and a no ends them at once, at any time. The card asks at the start.
+        Only people who agreed get such suggestions. You can disagree at any time, which ends them at once. The card
+        asks at the start.
 
         Parameters
         ----------
         yes : bool, optional
-            True or False; without it nothing is stored.
+            True to agree, False to disagree; without it nothing is stored.
 
         Returns
         -------
@@ -487,12 +500,13 @@ class People:
         return None if asked is None else asked["text"]
 
     def plant(self, share: float | None = 0.05, *, purpose: str | None = None, by: str | None = None) -> dict[str, Any]:
-        """Plant suggestions that are wrong on purpose on gold items, as the owner, or end it.
+        """Show suggestions that are wrong on purpose on some gold items, or stop showing them; only the owner may.
 
-        Off by default. They measure how far a suggestion moves an answer, with fewer items than the model's own errors
-        need. Each person is first asked for consent. The answers are no votes (not in consensus, training, agreement or
-        any score of a model), and at the end of a sitting the person reads which ones were planted. Labels that the
-        taxonomy marks sensitive, and those under them, are left out: they are never planted on, nor suggested.
+        Off by default. Such planted suggestions measure how far a suggestion influences an answer, with fewer items
+        than the model's own errors would need. Each person is first asked for consent. The answers to them aren't used
+        for consensus, training, agreement or any score of a model, and at the end of a sitting the person is told which
+        suggestions were planted. Labels that the taxonomy marks as sensitive, and those under them, are left out: they
+        are never suggested in this way, and items with them never get such a suggestion.
 
         Parameters
         ----------
@@ -501,19 +515,19 @@ class People:
         purpose : str
             The reason: it is logged, and everybody reads it before they agree.
         by : str, optional
-            "label" to spread them over the known labels, or a column of the pool's metadata to spread them over its
-            values; without it, at random.
+            "label" to distribute them evenly over the known labels, or a column of the pool's metadata to distribute
+            them over its values; by default they are distributed at random.
 
         Returns
         -------
         dict
-            The whole policy, as `policy` gives it.
+            All settings; see `policy`.
 
         Raises
         ------
         BadInput
-            When somebody other than the owner acts, there is no purpose, the share is larger, or there is no gold to
-            plant them on; the message says how many gold items there are.
+            When somebody other than the owner acts, there is no purpose, the share is larger, or no gold item can get
+            such a suggestion; the message says how many gold items there are.
         """
         project = self._wb.project
         if share is None:
@@ -536,7 +550,7 @@ class People:
         return wb.project.people.planted(wb.annotator)
 
     def table(self) -> pd.DataFrame:
-        """How often people are right on gold items that they answered blind, without a ranking.
+        """Accuracy of people on gold items that they answered blind; people aren't ranked.
 
         Your own row has your name. Others share one row, from five people on; the owner sees their names only in a
         project made with ``names=True``. A sentence says what is left out. Everybody who has access to a shared folder
@@ -560,7 +574,7 @@ class People:
     def assign(self, annotator: str, labels: Sequence[str] | EllipsisType | None = ..., *,
                where: Mapping[str, Any] | None = None, items: Sequence[Any] | None = None, only: bool = True
                ) -> pd.DataFrame:
-        """Ask one person, and nobody else, for some items, as an owner. It is logged.
+        """Assign items to one person, so that nobody else is asked about them; only an owner may. It is logged.
 
         An item that is assigned to somebody is asked only of the people to whom it is assigned, even if it belongs to
         the hold-out, is gold, or is asked again; other items are asked of everybody. A person's own items come first.
@@ -572,9 +586,9 @@ class People:
         annotator : str
             A name; they need not have answered anything yet.
         labels : sequence of str, or None
-            Items for which the model suggests one of these labels, or a label below them; without a suggestion, those
-            whose answer is in doubt between them and others since an edit. With ``task="multilabel"`` the card also
-            lists these labels first. None, with nothing else, ends this person's assignment.
+            Items for which the model suggests one of these labels, or a label below them; without a suggestion, items
+            whose answer may mean one of these labels or others since a taxonomy edit. With ``task="multilabel"`` the
+            card also lists these labels first. None, with nothing else, ends this person's assignment.
         where : mapping, optional
             A column of the pool's metadata, or several, and the value or the list of values that items have there, such
             as ``{"site": ["A", "B"]}``. Items that join the pool later are covered too.
@@ -586,7 +600,7 @@ class People:
         Returns
         -------
         DataFrame
-            As `workload` gives it.
+            The table of `workload`.
 
         Raises
         ------
@@ -608,17 +622,18 @@ class People:
         return self.workload()
 
     def workload(self) -> pd.DataFrame:
-        """How many items are assigned to each person, and how many of these are left; by name.
+        """How many items are assigned to each person, and how many of these are left; people have their names.
 
-        A sentence reports items that are asked of nobody: items whose assigned people have answered nothing yet, or
-        nothing for 14 days, or have answered these items already while more answers are wanted.
+        A message reports items that nobody is likely to answer, because the people to whom they are assigned have
+        answered nothing yet, or nothing for 14 days, or have already answered these items while more answers are
+        wanted.
 
         Returns
         -------
         DataFrame
             One row for each person to whom something is assigned: annotator, asked (what their items have in common),
-            assigned (items now), answered (of these, by this person), left (that they may still be asked), nobody_else
-            (of these, those left to this person alone), last_acted_at.
+            assigned (number of items now), answered (how many of these the person has answered), left (how many they
+            may still be asked), nobody_else (how many of those left are asked of nobody else), last_acted_at.
         """
         from ..project.workload import workload
         table, lines = workload(self._wb.project)
@@ -629,7 +644,7 @@ class People:
     # -- who may do what
 
     def roles(self) -> pd.DataFrame:
-        """Who may do what: a row for everybody with a role.
+        """The role of each person, which determines what they may do.
 
         Until somebody is invited, everybody may do everything, and the owner is the person who made the project. From
         then on an annotator answers items, asks questions, and trains and adopts models; a reviewer also edits the
@@ -661,7 +676,7 @@ class People:
         Returns
         -------
         DataFrame
-            As from `roles`.
+            The table of `roles`.
 
         Raises
         ------
@@ -681,7 +696,7 @@ class People:
         Returns
         -------
         DataFrame
-            As from `roles`.
+            The table of `roles`.
 
         Raises
         ------
@@ -693,9 +708,9 @@ class People:
         return team.withdraw(self._wb.project, name)
 
     def set_aside(self) -> pd.DataFrame:
-        """Acts that are kept aside and count nowhere, since the person's role didn't allow them.
+        """Answers and other acts that were stored but aren't used, because the person's role didn't allow them.
 
-        An owner sees everybody's, anybody else their own.
+        An owner sees those of everybody, other people only their own. `take_in` lets them count.
 
         Returns
         -------
@@ -706,7 +721,7 @@ class People:
         return team.set_aside(self._wb.project, self._wb.annotator)
 
     def take_in(self, ids: str | Sequence[str] | pd.DataFrame) -> pd.DataFrame:
-        """Let acts that were kept aside count, as an owner, as if the person's role had allowed them.
+        """Let acts from `set_aside` count, as if the person's role had allowed them; only an owner may.
 
         An answer that its author has retracted since is taken in with its retraction. A copy of the log is made first.
 
@@ -725,8 +740,8 @@ class People:
         NotAllowed
             When somebody other than an owner acts.
         BadInput
-            When one of the ids isn't kept aside, or belongs to an act that only makes sense at its own place in the
-            log, such as an edit of the taxonomy.
+            When one of the ids isn't in `set_aside`, or its act can't be used later because it depends on the state of
+            the project at its time, such as an edit of the taxonomy.
         """
         return team.take_in(self._wb.project, ids)
 
@@ -739,9 +754,9 @@ class People:
     # -- names
 
     def pseudonyms(self) -> pd.DataFrame:
-        """Everybody's name in exports; only the owner may read it: annotator, pseudonym (such as "person 3f2a1c").
+        """The pseudonym of each person in exports, for the owner: annotator, pseudonym (such as "person 3f2a1c").
 
-        Keep it apart from the exports: it turns every pseudonym back into a name.
+        Don't store this table with exports: with it every pseudonym can be turned back into a name.
 
         Raises
         ------
@@ -757,9 +772,9 @@ class People:
                ) -> Forgotten:
         """Remove a person's name, or a note, from the project: from its log, its copies and everything it keeps.
 
-        Nobody's work is lost: a person's answers stay, under a number such as "person 3f2a91bc". If the name comes
-        back, from an open page, a file, or another copy of the project, it is recognised and replaced by the number
-        before anything is stored. This can't be undone. docs/privacy.md says more.
+        The person's answers stay, under a number such as "person 3f2a91bc". If the name comes back, from an open page,
+        a file, or another copy of the project, it is replaced by the number before anything is stored. This can't be
+        undone. docs/privacy.md explains the details.
 
         Parameters
         ----------
@@ -769,18 +784,21 @@ class People:
             The decision, verdict, edit or part of a thread whose note is forgotten; for a decision also the same notes
             in other decisions by this person on the item.
         texts : bool
-            Whether the name is also removed from notes, questions and other texts, wherever it stands as a word. Pass
-            False if it is also a word of the language.
+            Whether the name is also removed from notes, questions and other texts, wherever it is a whole word. Pass
+            False if the name is also an ordinary word.
 
         Returns
         -------
         Forgotten
-            .number, .removed (what, where, n) and .not_reached (what, where, why): places that may still contain it.
+            .number, .removed (a table of what was removed, where, and n), .not_reached (a table of the places that may
+            still contain the name or note, and why).
 
         Raises
         ------
-        BadInput, UnknownDecision, LogBusy, ReadOnly, DiskFull
-            After one of the last three, call it again: it continues where it stopped.
+        BadInput, UnknownDecision
+            When an argument can't be used, or there is no such decision.
+        LogBusy, ReadOnly, DiskFull
+            When a file can't be written. Call it again then: it continues where it stopped.
         """
         from ..project.forgetting import forget
         return forget(self._wb.project, annotator, note_of=note_of, texts=texts)

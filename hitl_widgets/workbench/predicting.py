@@ -13,13 +13,13 @@ from .services import Services
 
 
 def check_n(n: int | None) -> None:
-    """BadInput unless n is a number of items, 1 or more, or None for all."""
+    """Raise BadInput unless n is None (for all items) or a whole number, 1 or more."""
     if n is not None and (isinstance(n, bool) or not isinstance(n, (int, np.integer)) or n < 1):
         raise BadInput(f"n is {n!r}; a number of items, 1 or more, is expected, or None for all.")
 
 
 def _check_budget(budget_s: float | None) -> None:
-    """BadInput unless a budget is a number of seconds above 0, or None."""
+    """Raise BadInput unless budget_s is None or a number above 0."""
     if budget_s is not None and (isinstance(budget_s, bool) or not isinstance(budget_s, (int, float, np.number))
                                  or not budget_s > 0):
         raise BadInput(f"budget_s is {budget_s!r}; a number of seconds above 0 is expected, or None.")
@@ -32,7 +32,7 @@ def next_positions(services: Services, n: int) -> np.ndarray:
 
 
 def predict(services: Services, n: int | None, budget_s: float | None, client: Any) -> pd.DataFrame:
-    """The model's suggestions, values or objects, as the project asks for them; see `Workbench.predict`."""
+    """A table of predicted labels, values or objects, depending on the project's task; see `Workbench.predict`."""
     check_n(n)
     _check_budget(budget_s)
     project = services.project

@@ -52,7 +52,7 @@ class OpenWidgets:
         return any(isinstance(widget, Review) and not widget._closed for widget in list(self._all))
 
     def take_over(self, widget: W) -> W:
-        """Close the widget of the same kind that was opened before, and return the new one."""
+        """Close the widget of the same class that was opened before, and return the new one."""
         with self._lock:
             if (former := self._latest.get(type(widget))) is not None:
                 from ..widgets.widget import took_over
@@ -108,7 +108,7 @@ class OpenWidgets:
         set_policy(self._services.project, arms=check_arms(arms))
 
     def _prepare(self, queue: str | None) -> None:
-        """Prepare the queue's order; BadInput without a pool, or when there is no such queue."""
+        """Prepare the order of a queue; raise BadInput without a pool, or if there is no such queue."""
         session, project = self._services.session, self._services.project
         if queue == SECOND_LOOK_QUEUE:
             with self._services.bars(None, title="Estimating how likely each answer is right"):
@@ -118,13 +118,13 @@ class OpenWidgets:
         adapt(project, project.annotator)
 
     def _methods(self, explain: str | Sequence[str] | None) -> str | Sequence[str] | None:
-        """The saliency methods that serve the model; BadInput if there is none of that name."""
+        """The saliency methods to show, which work with the model; raise BadInput if one doesn't exist."""
         services, pool = self._services, self._services.project.pool
         if explain is not None:
             check_methods(explain, pool.kind)
         if explain == "gradcam" and services.asks_for_objects and pool.kind == "image" and \
                 (model := services.detectors.adopted) and model.net is None:
-            return "occlusion"  # a detector of which only predict is known has no gradients
+            return "occlusion"  # a detector that is known only by its function predict has no gradients
         return explain
 
     def _learn(self, learn: bool | None) -> None:

@@ -1,6 +1,6 @@
-"""The parts of a workbench: its project, its models and their explainers, each loaded when it is first used.
+"""The parts of a workbench: its project, its models, and the explainers that compute their saliency maps.
 
-`open_services` opens a project with its models; `Services` holds the parts.
+`open_services` opens a project with its models and returns a `Services`, which loads each part when it is first used.
 """
 
 from __future__ import annotations
@@ -49,12 +49,12 @@ class GivenModel(NamedTuple):
 def open_services(folder: str | os.PathLike[str], pool: Pool | None, taxonomy: Any, model: GivenModel, *,
                   annotator: str | None, progress: bool, cache: str | os.PathLike[str] | None,
                   **settings: Any) -> Services:
-    """Open a project and the model that was adopted last; the settings are those of `Project`.
+    """Open a project and the model that was adopted last; `settings` are passed to `Project`.
 
     Raises
     ------
     TaxonomyMismatch, WrongPool, ModelError, ReadOnly, LogDamaged, LogBusy, BadInput
-        As `Workbench` does; nothing stays open then.
+        For the reasons given in `Workbench`. The project is closed then.
     """
     location = locate(folder, cache)
     if pool is not None and not isinstance(pool, Pool):
@@ -73,8 +73,8 @@ def open_services(folder: str | os.PathLike[str], pool: Pool | None, taxonomy: A
                         annotator_is_default=annotator is None and who == NOBODY)
     try:
         if project.task == "scale" and model.net is not None:
-            raise BadInput("this project asks for values alone: heads for its attributes learn from descriptors of the "
-                           "pool, and a model of yours, which gives labels, has no part in that. Leave model= out.")
+            raise BadInput("this project asks for values alone, and its heads learn from descriptors of the pool; a "
+                           "model of labels can't be used. Leave model= out.")
         if pool is not None and (model.net is not None or any(project.log.events(kind="adopted"))):
             with bars(None, title=f"Opening the model of {location.name}"):
                 services.detectors.open() if services.asks_for_objects else services.registry.open()
@@ -139,7 +139,7 @@ class Services:
 
     @property
     def detectors(self) -> ObjectRegistry:
-        """The detectors of a project that asks for objects, BadInput in another; loads torch when first used."""
+        """The detectors of a project that asks for objects; BadInput in other projects. Loads torch when first used."""
         if not self.asks_for_objects:
             raise BadInput(f"this project has task={self.project.task!r}, and no model that finds objects; "
                            "wb.predict() has what its model says.")
@@ -156,7 +156,7 @@ class Services:
         return self.registry.inference
 
     def load_inference(self) -> Inference:
-        """`inference`, with a progress bar while torch is imported; ModelError without a model."""
+        """Return `inference`, with a progress bar while torch is imported; raise ModelError without a model."""
         with self.bars(None, title="Loading the model"):
             inference = self.inference
             inference.require_model()
@@ -170,7 +170,7 @@ class Services:
         return None if self._registry is None else self._registry.adopted
 
     def follow(self) -> None:
-        """Switch to the model that another process adopted; without an adopted model no registry is loaded."""
+        """Switch to the model that another process adopted, if any. Without an adopted model torch isn't loaded."""
         self.project.follow()
         if self.project.state.adopted is not None and self.asks_for_objects:
             self.detectors.follow()
@@ -180,7 +180,7 @@ class Services:
             self.registry.values.follow()
 
     def require_labels(self) -> None:
-        """BadInput in a project that asks for values alone, or for objects."""
+        """Raise BadInput in a project that asks for attribute values alone, or for objects."""
         if self.asks_for_objects:
             raise BadInput("this project asks for objects, and its model says no label of a whole image; "
                            "wb.predict_objects() has what is proposed, and wb.objects() what people said.")
@@ -192,7 +192,7 @@ class Services:
 
     @property
     def explainer(self) -> Explainer:
-        """Explains the adopted model; loads captum when first used."""
+        """Computes saliency maps for the adopted model; loads captum when first used."""
         with self._lock:
             if self._explainer is None:
                 from ..learn.imported import refuse_without_net
@@ -203,14 +203,14 @@ class Services:
             return self._explainer
 
     def load_explainer(self) -> Explainer:
-        """`explainer`, with a progress bar while torch and captum are imported; ModelError without a model."""
+        """Return `explainer`, with a progress bar while torch and captum are imported; ModelError without a model."""
         with self.bars(None, title="Loading the model"):
             self.inference.require_model()
             return self.explainer
 
     @property
     def value_explainer(self) -> Explainer:
-        """Explains the adopted heads for attributes; loads captum when first used."""
+        """Computes saliency maps for the adopted heads of attributes; loads captum when first used."""
         with self._lock:
             if self._value_explainer is None:
                 from ..explain.service import Explainer
@@ -220,7 +220,7 @@ class Services:
 
     @property
     def object_maps(self) -> ObjectMaps:
-        """Explains the objects that the adopted detector finds; loads captum when first used."""
+        """Computes saliency maps for objects that the adopted detector finds; loads captum when first used."""
         detectors = self.detectors
         with self._lock:
             if self._object_maps is None:

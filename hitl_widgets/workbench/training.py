@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 
 
 def finetune(services: Services, *, seed: int | None, **arguments: Any) -> Run | ObjectRun:
-    """Train on the annotations, and adopt the result if it is better; the arguments are those of a `Recipe`."""
+    """Train on the annotations, and adopt the result if it is better; `arguments` are the fields of a `Recipe`."""
     project = services.project
     project.require("trained")
     arguments["seed"] = project.settings["seed"] if seed is None else seed
@@ -44,7 +44,7 @@ def finetune(services: Services, *, seed: int | None, **arguments: Any) -> Run |
 
 
 def import_predictions(services: Services, table: pd.DataFrame, name: str, *, adopt: bool, partial: bool) -> str:
-    """Make predictions from anywhere a model of the project; see `Workbench.import_predictions`."""
+    """Store a table of predictions as a model of the project, and return its version."""
     project = services.project
     project.require_pool()
     project.require("imported")
@@ -60,7 +60,7 @@ def import_predictions(services: Services, table: pd.DataFrame, name: str, *, ad
 
 
 def import_predictions_of(services: Services, file: Imported) -> Imported:
-    """Import the predictions of models in a file; the report lists what can't be imported."""
+    """Import the models' predictions in a file, as models; return the report, with those that can't be imported."""
     if not file.predictions:
         return file
     from ..learn.model_table import models
@@ -87,7 +87,7 @@ def model(services: Services, version: str | None) -> Model | DetectorModel | Va
 
 
 def adopt(services: Services, version_or_net: Any) -> str:
-    """Adopt a former model, or one of the person's own; see `Workbench.adopt`."""
+    """Adopt a former model, or the user's own net; see `Workbench.adopt`."""
     services.project.require_pool()
     services.project.require("adopted")
     if services.asks_for_objects:

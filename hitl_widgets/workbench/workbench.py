@@ -1,7 +1,8 @@
 """The workbench: one object for labelling, training a model and looking at the results. Read `Workbench`.
 
-The daily verbs are its methods, each a call of one function; the rest is in the accessors `Workbench.models`,
-`Workbench.edits` and `Workbench.people`. The project, its models and their explainers are in `services.Services`.
+Everyday operations are its methods, each of which calls one function. The other operations are in the accessors
+`Workbench.models`, `Workbench.edits` and `Workbench.people`. `services.Services` has the project, its models and the
+objects that compute saliency maps.
 """
 
 from __future__ import annotations
@@ -72,7 +73,7 @@ class Workbench:
         of a project on a PostgreSQL server, ``postgresql+psycopg://user@host/database?project=cells``
         (docs/servers.md).
     pool : Pool, optional
-        The items; without them the project opens for reading and for taxonomy edits.
+        The items to label. A project that is opened without them can be read, and its taxonomy can be edited.
     taxonomy : Taxonomy or list of str, optional
         The labels; needed for a new project.
     model : torch.nn.Module, estimator or callable, optional
@@ -81,27 +82,29 @@ class Workbench:
         copied, never changed. Without one the workbench works too, and `finetune` trains a small CNN of its
         own.
     preprocess : Preprocess or callable, optional
-        From an image (uint8, H x W or H x W x 3) to a tensor; an estimator or a function gets the stacked outputs for
-        several items. When it is missing, the model's own configuration is read (timm's `pretrained_cfg`); without one,
-        views are divided by 255, not normalised, and a line says so.
+        Function from an image (uint8, H x W or H x W x 3) to a tensor. If the model is an estimator or a function, the
+        tensors of several items are stacked and passed to it. By default the model's own configuration is used (timm's
+        `pretrained_cfg`). If it has none, pixels are divided by 255, not normalised, and a message says so.
     device : str or torch.device
         "auto", "cpu", "cuda", "mps", or whatever torch.device takes.
     annotator : str, optional
         Name of the person labelling; by default JupyterHub's user, else the system's.
     holdout : float
-        Share of the pool, from 0 up to 1, that only measures and never trains; drawn by a hash of seed and id, so that
-        it never moves.
+        Share of the pool, from 0 up to 1, that models are measured on and never trained on. Its items are drawn by a
+        hash of seed and id, so they stay the same.
     annotators_per_item : int or (int, int)
-        How many annotators are asked about each item. ``(1, 5)`` asks at least 1 and at most 5: another one only if
-        the votes are tied or leave the label in doubt (a posterior below 0.95), ties first.
+        How many annotators are asked about each item. ``(1, 5)`` asks at least 1 and at most 5. After the first,
+        another is asked only if the votes are tied or the posterior of the leading label is below 0.95; ties come
+        first.
     seed : int
         Random seed of the hold-out, the queue and the training.
     head : str, optional
         Name of the model's last layer among ``model.named_modules()``, if it isn't found by running the model. Its
         input is an item's embedding, and its outputs are replaced when the taxonomy changes.
     audit : float
-        Share of the items asked, hold-out aside, that come from a random sample of the pool whatever the strategy, so
-        that `progress()` can estimate how often suggestions are right in the pool. Half of the sample is shown blind.
+        Share of the items asked, not counting the hold-out, that are drawn from the pool at random, whatever the
+        strategy. From them `progress()` estimates how often suggestions are right in the pool. Half of them are shown
+        blind.
     progress : bool
         Show a bar, or a line of text, while something takes longer than a second.
     group : str, optional
@@ -112,13 +115,14 @@ class Workbench:
         What the project is for, in a sentence or two; everybody reads it on the card. Set when the project is made;
         ``wb.people.set(purpose=...)`` changes it.
     names : bool, optional
-        True lets the person who makes the project see names beside people's figures. Fixed when the project is made,
-        and logged; without it people see only their own figures, and the owner sees groups of five people or more.
+        True lets the owner, who makes the project, see the name of each person beside their figures (accuracy,
+        agreement and so on). Otherwise everybody sees only their own figures, and the owner those of groups of five
+        people or more. Fixed when the project is made, and logged.
     arms : mapping, optional
-        The share of each way of showing an item with a prediction, drawn for each person and item: "blind" (no
-        suggestion, no map), "no_map", "answer_first" (both appear once the person has answered), and "shown", which
-        gets the rest. By default one in ten is blind, and half of the audit's items; hold-out and gold are always
-        blind. Set by the owner, kept by the project and logged; see ``wb.people.set``.
+        How often an item with a prediction is shown in each way, as shares: "blind" (no suggestion, no saliency map),
+        "no_map", "answer_first" (both appear once the person has answered), and "shown", which gets the rest. The way
+        is drawn at random for each person and item. By default one item in ten is blind, and half of the audit's;
+        hold-out and gold are always blind. The owner sets the shares; see ``wb.people.set``.
     task : str, optional
         What is asked of an item: "classify" (one label, the default), "multilabel" (any number of labels, or none of
         them), "scale" (values of the taxonomy's attributes alone), "boxes", "polygons" or "points" (the objects in an
@@ -173,7 +177,7 @@ class Workbench:
 
     @property
     def pool(self) -> Pool:
-        """All the items; BadInput where the project was opened without them."""
+        """All items of the project; BadInput if it was opened without a pool."""
         return self.project.pool
 
     @property
@@ -185,7 +189,7 @@ class Workbench:
 
     @property
     def annotator(self) -> str:
-        """The person who acts when nobody else is named. Earlier decisions keep their annotator if it is changed."""
+        """Name under which decisions are stored, unless a call names somebody else. Earlier ones keep their names."""
         return self.project.annotator
 
     @annotator.setter
@@ -194,7 +198,7 @@ class Workbench:
 
     @property
     def holdout(self) -> list[str]:
-        """Ids of the items that only measure, never train."""
+        """Ids of the hold-out's items, on which models are measured and never trained."""
         return [str(item_id) for item_id in self.pool.ids[self.project.queue.holdout]]
 
     @property
@@ -220,17 +224,17 @@ class Workbench:
 
     @property
     def explainer(self) -> Explainer:
-        """Explains the adopted model; loads captum when first used."""
+        """Computes saliency maps for the adopted model; loads captum when first used."""
         return self._services.explainer
 
     @property
     def value_explainer(self) -> Explainer:
-        """Explains the adopted heads for attributes; loads captum when first used."""
+        """Computes saliency maps for the adopted heads of attributes; loads captum when first used."""
         return self._services.value_explainer
 
     @property
     def object_maps(self) -> ObjectMaps:
-        """Explains the objects that the adopted detector finds; loads captum when first used."""
+        """Computes saliency maps for objects that the adopted detector finds; loads captum when first used."""
         return self._services.object_maps
 
     def __repr__(self) -> str:
@@ -269,14 +273,14 @@ class Workbench:
         item_id : str or Item
             The item.
         verdict : str, optional
-            "accept", "correct", "answer", "unsure" or "skip". With a label alone it follows from what was seen: a label
-            equal to the visible suggestion is an accept, another one a correction, and with none visible an answer.
+            "accept", "correct", "answer", "unsure" or "skip". If it is missing, it follows from the label: "accept" if
+            the label is the visible suggestion, "correct" if it is another one, "answer" if no suggestion was visible.
         label : str, optional
             A label's name or id; for "unsure" a best guess.
         labels : sequence of str, optional
             With ``task="multilabel"``, all the labels that the item has; empty for none of them.
         values : mapping, optional
-            Values of attributes, by name: ``{"blur": 3}``. Only attributes that this label asks for.
+            Attribute -> value, such as ``{"blur": 3}``; only attributes that are asked for this label.
         objects : sequence of Box, Polygon, Point or Span, optional
             With ``task="boxes"``, ``"polygons"``, ``"points"`` or ``"spans"``, all the objects in the item; empty if
             there are none. An object with the id of a proposal replaces that proposal; proposals that were shown and
@@ -291,13 +295,14 @@ class Workbench:
         flags : sequence of str
             Any of "ethics", "bad_data", "not_in_taxonomy", "second_look".
         reason : str, optional
-            "right" or "wrong": the judgement of the explanation; a wrong or missing region implies "wrong".
+            Whether the saliency map shows "right" or "wrong" reasons for the prediction. "wrong" is implied by either
+            of the next two arguments.
         wrong, missing : ndarray of bool, shape (H, W), or Region, or list of (start, end), optional
-            Regions at the item's size: what should not have counted, and what should have. For a text, spans of
-            characters.
+            The region that the model used and shouldn't have, and the region that it should have used, at the item's
+            size. For a text, spans of characters.
         reasons : mapping, optional
-            Where objects are asked for, reasons for single objects: the id of an object or of a proposal -> "right",
-            "wrong", or a mapping: ``{"wrong": mask}``. `wb.reasons()` lists them.
+            Where objects are asked for, the same for single objects: id of an object or a proposal -> "right", "wrong",
+            or a mapping such as ``{"wrong": mask}``. `wb.reasons()` lists them.
         seen : Seen or mapping, optional
             What was on the screen. Without it the current prediction is recorded, and the decision is marked scripted.
         id : str, optional
@@ -315,7 +320,7 @@ class Workbench:
         Raises
         ------
         UnknownItem, UnknownLabel, BadInput, IdReused, ReadOnly, DiskFull, LogBusy
-            Nothing was stored then.
+            When an argument can't be used, or the log can't be written. Nothing was stored then.
         """
         item_id = item_id.id if isinstance(item_id, Item) else item_id
         return self.project.decide(item_id, verdict, label=label, labels=labels, values=values,
@@ -336,15 +341,16 @@ class Workbench:
         return self.project.retract(decision_id, id=id, annotator=annotator, acted_at=acted_at)
 
     def gold(self, known: Mapping[Any, Any] | pd.Series | pd.DataFrame | None = None) -> dict[str, Any]:
-        """Store known answers, which measure and never train; returns all of them.
+        """Store known answers (gold), which are used to measure people, never to train; return all of them.
 
         Parameters
         ----------
         known : mapping, Series or DataFrame, optional
             Item id -> label, or a table with the columns item_id (or id) and label. Former names of a label are
-            accepted; None in place of a label withdraws the item's known answer. Without it nothing is stored. With
-            ``task="multilabel"`` the labels are a list, or a column ``labels``; with ``task="scale"`` a mapping of
-            attributes to values, or a column for each attribute, which a table may also have besides a label.
+            accepted; None in place of a label withdraws the item's known answer. If `known` is missing, nothing is
+            stored. With ``task="multilabel"`` each item has a list of labels, in a table a column ``labels``. With
+            ``task="scale"`` each item has a mapping of attributes to values. A table has a column for each attribute;
+            one with labels may have such columns too.
 
         Returns
         -------
@@ -371,12 +377,12 @@ class Workbench:
             certainty, note, flags, annotator and acted_at, as in `annotations`, also after ``to_csv`` and
             ``pd.read_csv``. Or a mapping, item id -> label. Former names of labels are accepted. Values of an attribute
             are in a column of its name. With ``task="multilabel"`` the labels are in a column ``labels`` or ``label``,
-            as tuples or as texts such as "indoor, night", or each label has a column of true and false, or a row as in
-            `labels_table`; with ``task="scale"`` there is no label, and a table from `values` is accepted too. Where
-            objects are asked for, a table with a row for each object, as from `objects`; a row without coordinates
-            means that the image has none.
+            as tuples or as texts such as "indoor, night"; or each label has a column of true and false; or each item
+            and label has a row, as in `labels_table`. With ``task="scale"`` there is no label, and a table from
+            `values` is accepted too. Where objects are asked for, each object has a row, as in `objects`; a row
+            without coordinates means that the image has no objects.
         annotator : str
-            The author of the answers, if there is no such column.
+            The author of the answers, if the table has no column annotator.
 
         Returns
         -------
@@ -395,8 +401,9 @@ class Workbench:
                            partial: bool = False) -> str:
         """Import predictions from another source, such as scikit-learn or an API, as a model of the project.
 
-        The model suggests, orders the queue, finds answers for a second look, and is measured and compared like any
-        other. It has predictions only for these items, and no net to explain (docs/predictions.md).
+        The model suggests labels, orders the queue, finds answers for a second look, and is measured and compared like
+        any other. It has predictions only for the items in the table. As it has no net, it can't be explained
+        (docs/predictions.md).
 
         Importing the same table again changes nothing. An item whose content changes afterwards has no prediction.
 
@@ -405,10 +412,10 @@ class Workbench:
         df : DataFrame
             A row for each item: item_id (or id, or the index), and a column for each label with its probability, named
             by the label's name, path, former name or id. Or a row for each item and label: item_id, label and
-            confidence; what is left of the probability is shared equally by the labels that aren't named. Where an item
-            may have several labels, each has a probability of its own, and 0 where it isn't named. Where objects are
-            asked for, a row for each object: item_id, label, its coordinates as `predict_objects` has them, and score;
-            an item without a row has none.
+            confidence; labels without a row share the remaining probability equally. Where an item may have several
+            labels, each has a probability of its own, and 0 if it has no row. Where objects are asked for, a row for
+            each object: item_id, label, score, and coordinates in the columns of `predict_objects`; an item without a
+            row has no objects.
         model : str
             Name of the model, also for `adopt` and `models`.
         adopt : bool
@@ -453,25 +460,26 @@ class Workbench:
         path : str or path
             A folder, or a file if the format is a single file; the parent folder must exist.
         format : str, optional
-            Such as "coco"; by default that of the path's ending.
+            Such as "coco"; by default it follows from the ending of the path.
         labels : "consensus" or "annotations"
             The consensus over all annotators, or each annotator's answers. A single answer is its own consensus.
         dry_run : bool
-            Only report.
+            Report without writing anything.
         overwrite : bool
             Replace what is at the path. A folder with files that no export of this project would have written, such as
             photos, and one that holds the project or its images, are never replaced.
         images : "reference" or "copy", optional
             Refer to images by their names, or copy them too. By default images in memory are copied into folders.
         to_review, presumed, unanswered : bool
-            Also write answers that an edit left in doubt, those that are presumed, and items that nobody answered.
+            Also write answers whose label is uncertain since a taxonomy edit, labels that were assigned automatically
+            after such an edit (`Edits.presume`), and items that nobody answered.
         predictions : bool
             Also write the adopted model's predictions for these items, as far as there are any.
         people : "pseudonyms" or "names"
             How annotators are named, also in notes. A file with pseudonyms that is imported into this project again is
             matched to its people; elsewhere they keep their pseudonyms.
         **options
-            The format's own, such as ``one_based=False`` of "voc".
+            Options of the format, such as ``one_based=False`` for "voc".
 
         Returns
         -------
@@ -481,7 +489,7 @@ class Workbench:
         Raises
         ------
         BadInput, StoreError
-            Nothing was written then.
+            When an argument can't be used, or the files can't be written. Nothing was written then.
         """
         from ..exchange.export import export
         return export(self.project, Path(path), format, labels=labels, dry_run=dry_run, overwrite=overwrite,
@@ -500,15 +508,15 @@ class Workbench:
         ----------
         path : str or path
         format : str, optional
-            Such as "label_studio"; by default that of the path's ending.
+            Such as "label_studio"; by default it follows from the ending of the path.
         annotator : str
             The author of the labels, if the file doesn't say.
         dry_run : bool
-            Only report.
+            Report without storing anything.
         rename : mapping of str to str, optional
-            From the file's names of labels to those of the taxonomy.
+            Name of a label in the file -> its name in the taxonomy.
         **options
-            The format's own.
+            Options of the format.
 
         Returns
         -------
@@ -540,18 +548,18 @@ class Workbench:
         folder : str or path
             The project's new folder, or the URL of a server.
         format : str, optional
-            Such as "coco"; by default that of the path's ending.
+            Such as "coco"; by default it follows from the ending of the path.
         images : folder or Pool, optional
-            Location of the images that the file names; they are found by their names.
+            The images that the file refers to; they are found by their names.
         annotator : str, optional
             Name of the person labelling in the new project.
         answers_by : str
-            Author of the answers for which the file names no annotator. If it is the person labelling, their answers on
-            the card revise these; otherwise these are second opinions.
+            Author of the answers for which the file names no annotator. If that is the person labelling, their answers
+            on the card replace those of the file. Otherwise both count, as answers of two people.
         options : mapping, optional
-            The format's own.
+            Options of the format.
         **arguments
-            As for `Workbench`. ``task="boxes"`` reads the boxes of a file with polygons, where its format has both.
+            See `Workbench`. ``task="boxes"`` reads the boxes of a file with polygons, where its format has both.
 
         Raises
         ------
@@ -582,8 +590,8 @@ class Workbench:
         Returns
         -------
         Preview
-            .kept and .to_review (label -> number of answers), .n_items, .minutes, .model (what it keeps), .prose,
-            .taxonomy (as it would be), .version
+            .kept and .to_review (label -> number of answers), .n_items and .minutes (to ask again), .model (how it
+            predicts each new label), .prose (the edit in words), .taxonomy (after the edit), .version
 
         Raises
         ------
@@ -593,7 +601,7 @@ class Workbench:
         return self.project.preview(edit, revert=revert)
 
     def apply(self, edit: Any, why: str | None = None, base: int | Preview | None = None) -> Applied:
-        """Change the taxonomy by an edit of `hitl_widgets.edits`, or a list of them: all or nothing.
+        """Change the taxonomy by an edit of `hitl_widgets.edits`, or by a list of edits, of which all apply or none.
 
         Parameters
         ----------
@@ -608,7 +616,7 @@ class Workbench:
         Returns
         -------
         Applied
-            .id (for `revert`), .version, .taxonomy, .edits, .prose, .n_items (to look at again), .preview
+            .id (for `revert`), .version, .taxonomy, .edits, .prose (in words), .n_items (to ask again), .preview
 
         Raises
         ------
@@ -618,15 +626,15 @@ class Workbench:
         return self.project.apply(edit, why=why, base=base)
 
     def revert(self, edit_id: str | Applied, why: str | None = None) -> Applied:
-        """Take back one edit of the taxonomy by a new one; later edits stay.
+        """Undo one edit of the taxonomy by a new edit; later edits stay.
 
-        Answers from before the edit mean exactly what they meant. Answers given since under its labels are mapped if
-        that is certain, and asked again otherwise.
+        Answers from before the edit get their former labels back. Answers given since under the edit's labels are
+        mapped to former labels where only one fits; otherwise the items are asked again.
 
         Raises
         ------
         EditError
-            When there is no such edit, it was taken back already, or later ones depend on it; the message names them.
+            When there is no such edit, it was undone already, or later edits depend on it; the message names them.
         """
         return self.project.revert(str(getattr(edit_id, "id", edit_id)), why=why)
 
@@ -634,7 +642,7 @@ class Workbench:
 
     def next(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
              queue: str | None = None) -> Items:
-        """The items that the queue would show next, best first; nothing is claimed.
+        """The next items of the queue, the first one first. They aren't reserved, as `claim` does.
 
         Parameters
         ----------
@@ -642,26 +650,26 @@ class Workbench:
             Number of items.
         strategy : str or callable, optional
             "random", "least_confidence", "margin", "entropy", "balanced_margin", "balanced_entropy", "typiclust",
-            "k_centre", "diverse_margin", "disagreement", or a function that gives scores, shape (n_items,), the larger
-            the sooner, from probabilities, shape (n_items, n_labels), or from other inputs of
-            `hitl_widgets.sampling.strategies.INPUTS`
-            that its parameters name. The default begins with typical items, changes to uncertain ones once a model has
-            learnt enough, and says so; a tenth comes from a random sample all the same (the audit).
+            "k_centre", "diverse_margin", "disagreement", or a function that returns scores, shape (n_items,), from
+            probabilities, shape (n_items, n_labels); items with the largest scores come first. It may have other
+            parameters named in `hitl_widgets.sampling.strategies.INPUTS`. The default begins with typical items, and
+            changes to uncertain ones once a model has learnt enough; a message reports the change. A tenth of the
+            items is drawn at random in any case (the audit).
         annotator : str, optional
             The person to show them to, if not the workbench's annotator.
         queue : str, optional
-            "relabel" for what taxonomy edits left in doubt, "second_look" for answers that are likely to be wrong; the
-            open items otherwise.
+            "relabel" for items whose label is uncertain since a taxonomy edit, "second_look" for answers that are
+            likely to be wrong; by default the items that still need answers.
         """
         with self._services.bars(None, title="Choosing the next items"):
             return self.session.peek(n, strategy=strategy, annotator=annotator, queue=queue)
 
     def claim(self, n: int = 20, *, strategy: str | Strategy | None = None, annotator: str | None = None,
               showing: Collection[str] = (), queue: str | None = None) -> Items:
-        """Like `next`, but reserve the items for a quarter of an hour, so that two people don't answer the same.
+        """Return the next items, and reserve them for a quarter of an hour, so that two people don't answer the same.
 
-        `showing` names items that are on a screen already and don't come again. The "second_look" queue is in the order
-        of the last `next`, `review` or `people.second_looks`.
+        The parameters are those of `next`, and `showing`, the ids of items that are on a screen already and are left
+        out. The queue "second_look" has the order of the last call of `next`, `review` or `people.second_looks`.
 
         Raises
         ------
@@ -673,11 +681,11 @@ class Workbench:
         return self.session.claim(n, strategy=strategy, annotator=annotator, showing=showing, queue=queue)
 
     def relabel_queue(self, annotator: str | None = None) -> pd.DataFrame:
-        """The items that taxonomy edits left in doubt, in the order in which an annotator would be asked about them.
+        """The items whose label is uncertain since a taxonomy edit, in the order in which an annotator is asked again.
 
-        Columns: item_id, annotator (who answered), label (as it was given), candidates (what it may mean now), edit
-        (the id of the edit that left it in doubt), prose and why of that edit. In a project that asks for objects also
-        objects: the ids of those whose label is in doubt.
+        Columns: item_id, annotator (who answered), label (as it was given), candidates (today's labels that it may
+        mean), edit (the id of the edit), prose (that edit in words) and why (its reason). In a project that asks for
+        objects also objects: the ids of those whose label is uncertain.
         """
         with self._services.bars(None, title="Ordering the items in doubt"):
             return self.project.relabel_queue(annotator)
@@ -688,38 +696,42 @@ class Workbench:
                keys: Mapping[str, str | Sequence[str]] | None = None, view: Any = None,
                queue: str | None = None, arms: Mapping[str, float] | None = None,
                learn: bool | None = None) -> Review | LabellerReview:
-        """The card: label by keyboard, below the cell. Calling it again closes the earlier card and takes over.
+        """Show the card below the cell, to label items by keyboard. Calling it again closes the earlier card.
 
         Parameters
         ----------
         n : int, optional
             Stop after this many items; at the end of the queue if missing.
         strategy : str or callable, optional
-            As for `next`.
+            See `next`.
         explain : str, sequence of str or None
             Saliency method or methods; None shows none.
         blind : bool
             Hide suggestion and map for every item.
         certainty : str
-            "keep" carries the last certainty over, "ask" wants one for each decision, "unsure_only" for unsure answers.
+            "keep" reuses the certainty of the last decision until it is changed, "ask" requires one for each decision,
+            "unsure_only" one for each unsure answer.
         keys : mapping, optional
             Other keys for the card's actions, such as ``{"skip": "x", "accept": ["Enter", "j"]}``; `?` on the card
             lists the actions. A label's key is set in the taxonomy.
         view : widget, optional
             An ipyannotations labeller in place of the card, such as
             ``ipyannotations.images.ClassLabeller(options=wb.taxonomy.names)``; where an item may have several labels, a
-            ``MulticlassLabeller``. It has no map and no certainty, and shows no suggestion but several labels.
+            ``MulticlassLabeller``. It shows no saliency map and asks for no certainty. A labeller of a single label
+            shows no suggestion.
         queue : str, optional
-            "relabel" for what taxonomy edits left in doubt, the likely labels first; "second_look" for answers that are
-            likely to be wrong, first to their own authors, without the model's prediction.
+            "relabel" for items whose label is uncertain since a taxonomy edit, with the likely labels listed first;
+            "second_look" for answers that are likely to be wrong, which their authors are asked first, without the
+            model's prediction.
         arms : mapping, optional
-            The share of each way of showing an item from now on, as ``wb.people.set(arms=...)`` sets it for the
-            project: ``arms={"answer_first": 0.9, "blind": 0.1}`` shows suggestion and map once the person has answered.
+            How often an item is shown in each way from now on; it sets ``wb.people.set(arms=...)`` for the project. For
+            instance, with ``{"answer_first": 0.9, "blind": 0.1}`` nine items in ten show suggestion and map only once
+            the person has answered.
         learn : bool, optional
-            Whether a light head is fitted to the answers in the background, every 20 answers while a card is open, and
-            adopted if it is better than the adopted model. None means yes if no model of yours was given or adopted.
-            False switches it off. With a model of yours, True adopts such a head only if it is better beyond doubt;
-            `finetune` goes on training your net.
+            Whether a small classifier is fitted to the answers in the background, every 20 answers while a card is
+            open, and adopted if it is better than the adopted model. None means yes if no model of yours was passed or
+            adopted. If one was, True adopts the small classifier only if it is better with statistical certainty;
+            `finetune` still trains your net.
 
         Raises
         ------
@@ -742,7 +754,7 @@ class Workbench:
         budget_s : float, optional
             Stop after this many seconds and return what was predicted by then; the next call continues.
         client : distributed.Client, optional
-            Predict on the workers of a Dask cluster, block by block; without one in this process (docs/scale.md).
+            Predict on the workers of a Dask cluster, block by block; by default in this process (docs/scale.md).
 
         Returns
         -------
@@ -771,15 +783,15 @@ class Workbench:
     def embeddings(self, item_ids: Any = None, *, client: Any = None) -> np.ndarray:
         """The embedding of each item, the input of the adopted model's last layer; missing ones are computed and kept.
 
-        A light model and a function have no such layer, nor do some models of texts; descriptors are returned instead
-        of embeddings then.
+        A function, the small classifier learnt in the background, and some models of texts have no such layer.
+        Descriptors are returned then: fixed features of each item.
 
         Parameters
         ----------
         item_ids : str or sequence of str, optional
             The items; all of the pool if missing.
         client : distributed.Client, optional
-            Compute them on the workers of a Dask cluster, block by block; without one in this process (docs/scale.md).
+            Compute them on the workers of a Dask cluster, block by block; by default in this process (docs/scale.md).
 
         Returns
         -------
@@ -791,7 +803,7 @@ class Workbench:
         Raises
         ------
         ModelError
-            Without a model, or where its last layer has to be named (``head=``).
+            Without a model, or when its last layer isn't found and must be named (``Workbench(..., head=...)``).
         UnknownItem
             When there is no such item.
         """
@@ -808,9 +820,9 @@ class Workbench:
         Returns
         -------
         DataFrame
-            item_id, attribute (its name), value (an int, a float or a choice), low, high (the ends of the interval that
-            holds nine of ten answers; NaN for choices), model. Items that can't be read are left out, and so is an
-            attribute that the heads didn't learn, or whose values an edit left in doubt.
+            item_id, attribute (its name), value (an int, a float or a choice), low, high (the ends of the 90 %
+            prediction interval of an answer; NaN for choices), model. Items that can't be read are left out, and so is
+            an attribute that the heads didn't learn, or whose values are uncertain since an edit.
 
         Raises
         ------
@@ -834,7 +846,7 @@ class Workbench:
             pixels of the image as it is shown; for a point x and y twice), points (for a polygon, a tuple of (x, y);
             None else), score, model, and of spans start, end (in characters) and quote; ``table.attrs["label_ids"]``
             has each label's id by its name. All objects with a score of 0.01 or more, at most 100 an image and 500 a
-            text, the best first; the card shows those from a threshold on. Items that can't be read have no rows.
+            text, the best first; the card shows only those above a threshold. Items that can't be read have no rows.
 
         Raises
         ------
@@ -886,20 +898,21 @@ class Workbench:
             model, the small CNN and the average of both on answers that neither was trained on; `Run.taken` says
             which was taken, and why (docs/strategies.md).
         adopt : str
-            "better" adopts if more of the measuring items are right than with the adopted model, and not fewer than
-            with the best one so far, or if nothing measures; "always"; "never".
+            "better" adopts the new model if it is right on more of the measuring items than the adopted model, and on
+            no fewer than the best model so far, or if there are no measuring items; "always"; "never".
         seed : int, optional
             The project's if missing. On a CPU the same seed and answers give the same model.
         reasons : str
-            Which loss uses the marked regions: "penalty" (on the gradient there), "invariance" (to repainting them),
-            "off", or "auto": the penalty with ``start="initial"`` and for objects, else invariance.
+            How the regions that people marked are added to the loss: "penalty" (on the gradient there), "invariance"
+            (to repainting them), "off", or "auto": "penalty" with ``start="initial"`` and for objects, else
+            "invariance".
         certainty : str
             "weight" weights an answer by its certainty, "off" doesn't. "soft" learns from probabilities: all answers to
             an item, their certainty and an out-of-fold model are combined according to their reliability on gold
             (docs/certainty.md); unsure answers are used too.
         backbone_lr_scale : float
-            The learning rate of all but the last layer, as a share of the last layer's, above 0 and up to 1. Below 1
-            the last layer learns alone for the first fifth; meant for a large pretrained net.
+            The learning rate of all but the last layer, as a share of the last layer's, above 0 and up to 1. Below 1,
+            only the last layer is trained in the first fifth of the training; meant for a large pretrained net.
         lr : float, optional
             The largest learning rate. When None, 0.003 if fewer than a million weights are trained, else 0.0003. For a
             large pretrained net, 0.00003 to 0.0001 is usual (docs/training.md).
@@ -912,8 +925,8 @@ class Workbench:
             (n, C, h, w), and a torch.Generator, that returns the views to train on. Pass False if a shift changes the
             label.
         min_steps : int, optional
-            Minimum number of batches, whatever the passes. When None, 640 of 16 items (as many items in other batches),
-            and no minimum where `epochs` is given.
+            Minimum number of batches, however many passes that takes. When None, 640 batches of 16 items, or as many
+            items in batches of another size; no minimum if `epochs` is passed.
 
         Returns
         -------
@@ -943,19 +956,19 @@ class Workbench:
             The items.
         method : str
             "gradcam", "saliency", "input_x_gradient", "integrated_gradients", "occlusion", "kernelshap" or "lime". For
-            texts "contributions", "integrated_gradients", "erasure", "kernelshap" or "lime"; the default takes the
-            first that serves the model. Functions and estimators have no gradients: the default is "kernelshap" for
-            their images, and "erasure" for their texts.
+            texts "contributions", "integrated_gradients", "erasure", "kernelshap" or "lime"; by default the first of
+            these that works with the model. Functions and estimators have no gradients: their default is "kernelshap"
+            for images and "erasure" for texts.
         target : str or pair of str, optional
-            A label's name or id; (label, against) for what speaks for one rather than the other; by default each item's
-            suggestion. With `attribute`, one of its choices, or (choice, against).
+            A label's name or id, or (label, other label) to show what makes the first more probable than the other; by
+            default each item's suggestion. With `attribute`, one of its choices, or a pair of them.
         attribute : str, optional
-            An attribute's name or id: the maps then show what makes its value larger, or for choices what speaks for
-            the suggested one. Where values are asked alone and there is one attribute, it needn't be named.
+            An attribute's name or id: the maps then show what makes its value larger, or for choices what makes the
+            suggested one more probable. With ``task="scale"`` and a single attribute it may be left out.
         object : str, Box, Polygon, Point or Span, optional
-            Where objects are asked for: the id of a proposal from `predict_objects`, or a place with a label, whether
-            the model found something there or not; by default each item's proposal with the largest score. The maps
-            show what its score depends on; method is "gradcam" or "occlusion", for spans "erasure".
+            Where objects are asked for: the id of a proposal from `predict_objects`, or an object with a label, at any
+            place; by default each item's proposal with the largest score. The maps show what the object's score
+            depends on; `method` is "gradcam" or "occlusion", for spans "erasure".
 
         Returns
         -------
@@ -965,7 +978,7 @@ class Workbench:
         Raises
         ------
         ModelError
-            Without a model, or when the method doesn't serve it; the message says which do.
+            Without a model, or when the method doesn't work with it; the message names those that do.
         BadInput, UnknownItem, UnknownLabel
             When there is no such method, item or label.
         """
@@ -981,11 +994,11 @@ class Workbench:
         Parameters
         ----------
         method : str
-            As for `explain`.
+            See `explain`.
         n : int, optional
             Only the next n items of the queue.
         client : distributed.Client, optional
-            Compute them on the workers of a Dask cluster, block by block; without one in this process (docs/scale.md).
+            Compute them on the workers of a Dask cluster, block by block; by default in this process (docs/scale.md).
 
         Returns
         -------
@@ -996,7 +1009,7 @@ class Workbench:
         Raises
         ------
         ModelError
-            Without a model, or when the method doesn't serve it.
+            Without a model, or when the method doesn't work with it.
         DiskFull
             If there is no room; an image of 224 x 224 takes 30 to 100 KB.
         """
@@ -1009,7 +1022,7 @@ class Workbench:
         Parameters
         ----------
         methods : str or sequence of str, optional
-            Methods to check; all that serve the model if missing.
+            Methods to check; by default all that work with the model.
         n : int
             Maximum number of items to measure on.
         budget_s : float
@@ -1028,7 +1041,7 @@ class Workbench:
         Raises
         ------
         ModelError
-            Without a model, or when a method doesn't serve it.
+            Without a model, or when a method doesn't work with it.
         BadInput
             When there is no such method, or n or budget_s can't be used.
         """
@@ -1045,19 +1058,19 @@ class Workbench:
         Returns
         -------
         Model, DetectorModel or ValuesModel
-            Called on images, or whatever `Pool.from_images` takes, it returns probabilities, shape (n, n_labels);
-            .labels, the names of their columns in that model's own taxonomy; .net and .preprocess; .save(folder) writes
-            it into a folder with its card. Where objects or spans are asked for, a call returns a table of the objects
-            found; where only values are, a table of the values of each attribute, which in a project with labels is
-            .values.
+            Called on images, or whatever `Pool.from_images` accepts, it returns probabilities, shape (n, n_labels).
+            .labels has the names of the columns, in the taxonomy that the model was trained with; .net and .preprocess
+            are its parts; .save(folder) writes it into a folder with its model card. Where objects or spans are asked
+            for, a call returns a table of the objects found. With ``task="scale"`` a call returns a table of the
+            attributes' values; in a project with labels and attributes, .values is such a model.
 
         Raises
         ------
         ModelError
-            Without a model, or when the version's weights are gone or are of another net: a project whose net is
-            yours needs the same ``model=`` again.
+            Without a model, or when the version's weights were deleted, or belong to another net: if the project was
+            trained with a net of yours, pass the same ``model=`` again.
         BadInput
-            When there is no such version; the message names those there are.
+            When there is no such version; the message lists the versions.
         """
         return training.model(self._services, version)
 
@@ -1069,9 +1082,9 @@ class Workbench:
         Parameters
         ----------
         version_or_net : str, torch.nn.Module, estimator or callable
-            A version from `models` (or of heads for attributes), or its beginning; or a net that returns one logit for
-            each of today's labels, in the order of ``wb.taxonomy.label_ids``, a fitted estimator, or a function, as for
-            `Workbench`. Nets and estimators are copied, never changed.
+            A version from `models` (or of heads for attributes), or the first characters of one. Or a model of your
+            own, as for `Workbench`: a net that returns one logit for each of today's labels, in the order of
+            ``wb.taxonomy.label_ids``, a fitted estimator, or a function. Nets and estimators are copied, never changed.
 
         Returns
         -------
@@ -1081,19 +1094,19 @@ class Workbench:
         Raises
         ------
         BadInput
-            When there is no such version; the message names those there are.
+            When there is no such version; the message lists the versions.
         ModelError
-            When the version's weights are gone, or the net doesn't fit.
+            When the version's weights were deleted, or the net doesn't fit.
         """
         return training.adopt(self._services, version_or_net)
 
     def training_set(self, *, certainty: str = "weight") -> LabelledImages:
-        """A torch Dataset of the current annotations (consensus, without hold-out and gold), as `finetune` takes it.
+        """The data that `finetune` trains on, as a torch Dataset: items with their consensus, no hold-out and no gold.
 
         Parameters
         ----------
         certainty : str
-            As for `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels).
+            See `finetune`; with "soft" the targets are probabilities, shape (n_items, n_labels).
         """
         return training.training_set(self._services, certainty)
 
@@ -1103,16 +1116,17 @@ class Workbench:
         """The current answers: one row per item and annotator, the latest decision that wasn't retracted.
 
         Columns: item_id, annotator, label, label_id, verdict, certainty, flags, note, decision_id, acted_at, model,
-        taxonomy, status, certainty_source ("given" or "carried"). The status is "decided" (by a person, and valid under
-        today's labels), "to_review" if a taxonomy edit left the label in doubt, "presumed" if such an item was assigned
-        one of its possible labels without asking, or "planted" if the suggestion was wrong on purpose: such an answer
-        is no vote, and counts nowhere. With the verdict "unsure" the label is a best guess. With ``task="multilabel"``,
-        labels and label_ids are tuples, and label has all names in one text.
+        taxonomy, status, certainty_source ("given" or "carried" over from an earlier item). The status is "decided" (by
+        a person, and valid under today's labels), "to_review" if the label is uncertain since a taxonomy edit,
+        "presumed" if such an item was assigned one of its possible labels automatically, or "planted" if the suggestion
+        was wrong on purpose: such an answer isn't used as a vote or for training. With the verdict "unsure" the label
+        is a best guess. With ``task="multilabel"``, labels and label_ids are tuples, and label has all names in one
+        text.
 
         Parameters
         ----------
         taxonomy : int, optional
-            A version; the answers are given in its labels.
+            The version of the taxonomy whose labels are shown; by default today's.
         """
         return self.project.annotations(taxonomy)
 
@@ -1130,25 +1144,25 @@ class Workbench:
         return self.project.labels_table()
 
     def values(self) -> pd.DataFrame:
-        """The values of attributes that stand: a row for each item, annotator and attribute.
+        """The current values of attributes: a row for each item, annotator and attribute.
 
         Columns: item_id, annotator, attribute (its name), value (an int, a float or a choice), certainty, decision_id,
-        status ("decided"; "to_review" if an edit left the value in doubt, which is None then, or the item has
-        changed; "planted" where the suggestion was wrong on purpose). Values of retired attributes are left out.
+        status. The status is "decided"; "to_review" if the value is uncertain since an edit (it is None then), or the
+        item has changed; or "planted" if the suggestion was wrong on purpose. Retired attributes are left out.
         """
         return self.project.values()
 
     def objects(self, deleted: bool = False, consensus: bool = False) -> pd.DataFrame:
-        """The objects that stand: a row for each object, image and annotator.
+        """The objects in the current answers: a row for each object, image and annotator.
 
         Columns: item_id, annotator, object_id (stays the same through revisions, unique within the image), kind ("box",
         "polygon" or "point"), label, label_id, x0, y0, x1, y1 (in pixels of the image as it is shown; for a polygon the
         box around it, for a point x and y twice), points (for a polygon, a tuple of (x, y); None else), certainty,
         origin ("model" or "person"), act ("accepted", "moved", "relabelled", "added" or "deleted": what became of the
         proposal), iou_to_proposal, score (of the proposal), decision_id, model (that proposed it), status ("decided";
-        "unsure" where the annotator was unsure of this object or of the whole image; "to_review" where an edit left the
-        label in doubt, or the image has changed: then label is None; "planted"), verdict (of the whole image, "accept",
-        "correct", "answer" or "unsure"; not in a consensus).
+        "unsure" if the annotator was unsure of this object or of the whole image; "to_review" if the label is uncertain
+        since an edit, or the image has changed: label is None then; "planted" if the suggestion was wrong on purpose),
+        verdict (of the whole image, "accept", "correct", "answer" or "unsure"; not in a consensus).
 
         Parameters
         ----------
@@ -1165,13 +1179,13 @@ class Workbench:
         return self.project.objects(deleted=deleted, consensus=consensus)
 
     def reasons(self) -> pd.DataFrame:
-        """People's current judgements of explanations: a row for each reason that was judged right or wrong.
+        """People's current judgements of saliency maps: a row for each map that was judged right or wrong.
 
         Columns: item_id, annotator, object_id (where objects are asked for, the explained object; None otherwise),
-        label and label_id (that were explained, under today's labels; None if unknown), attribute (whose value was
-        explained, in place of a label), reason ("right" or "wrong"), wrong and missing (the regions that should not
-        have counted, and that should have: a `Region` or None; ``.mask()`` is an array of bool), method and display of
-        the map that was on the screen, model (that it explained), decision_id.
+        label and label_id (the label that the map explained, in today's taxonomy; None if unknown), attribute (if the
+        map explained an attribute's value in place of a label), reason ("right" or "wrong"), wrong and missing (the
+        region that the model shouldn't have used, and the one that it should have: a `Region` or None; ``.mask()`` is
+        an array of bool), method and display of the map, model (that it explained), decision_id.
         """
         return self.project.reasons_table()
 
@@ -1180,18 +1194,19 @@ class Workbench:
         return self.project.history()
 
     def votes(self) -> pd.DataFrame:
-        """Every answer by every annotator: the table that `hitl_widgets.quality` takes.
+        """Every answer by every annotator: the input of the functions in `hitl_widgets.quality`.
 
-        Unlike `annotations` it has what the person had seen when they answered, and includes planted suggestions and
-        repeats, which are no votes.
+        Unlike `annotations`, the table also tells what the person had seen when they answered. It includes answers that
+        aren't counted as votes: those to suggestions that were wrong on purpose, and repeated answers.
 
         Returns
         -------
         DataFrame
-            item_id, annotator, label (given before the suggestion, if that was shown afterwards), label_after (the
-            final one then), label_id, shown (whether the suggestion was visible; missing if not recorded), suggestion,
-            model, arm and arm_probability (how the item was shown, drawn at random), planted, repeat_of (the decision
-            that the answer repeats), chosen_by, certainty (NaN unless it was given for this item), acted_at
+            item_id, annotator, label (if the suggestion was shown only after the person had answered, the first
+            answer), label_after (the final answer then), label_id, shown (whether the suggestion was visible; missing
+            if not recorded), suggestion, model, arm and arm_probability (the way in which the item was shown, and its
+            share), planted (whether the suggestion was wrong on purpose), repeat_of (the decision that the answer
+            repeats), chosen_by (why the item was asked), certainty (NaN unless it was given for this item), acted_at
         """
         return self.project.answers().all_votes()
 
@@ -1201,23 +1216,23 @@ class Workbench:
         Parameters
         ----------
         method : str
-            As for `hitl_widgets.quality.consensus`, which also says why a method was taken and who copied suggestions
-            (``wb.people.consensus()``). With "auto" answers are counted while fewer than 30 items have answers by two
+            A method of `hitl_widgets.quality.consensus`; ``wb.people.consensus()`` also says why a method was chosen
+            and who copied suggestions. With "auto" answers are counted while fewer than 30 items have answers by two
             people, and always where an item may have several labels. For values on a scale "auto", "model", "median" or
             "mean".
         attribute : str, optional
-            The values of an attribute in place of labels.
+            An attribute, to return the consensus of its values in place of labels.
 
         Returns
         -------
         DataFrame
             item_id; label, missing where several are tied; share (of the answers that agree with it); n_answers; tied
             (the names of the tied labels); prob (the label's probability, NaN if answers were only counted). Where
-            only one person answered an item, that answer stands, whatever its probability.
+            only one person answered an item, their answer is the consensus, however improbable it is.
 
             With ``task="multilabel"`` each label is decided on its own: labels is a tuple of the names, without tied
             ones; shares has the share of answers that say each label; label has all names in one text, missing where
-            one is tied; share is that of the answers that say the same of every label.
+            one is tied; share is that of the answers that agree with the consensus on every label.
 
             For an attribute: item_id, value, low and high (95 %), n_answers, spread (standard deviation of the answers,
             after removing each annotator's offset). For one with choices: item_id, value (missing where tied), share,
@@ -1227,24 +1242,26 @@ class Workbench:
         return consensus_table(self.project, method, attribute=attribute, bars=self._services.bars)
 
     def progress(self, n_answers: int = 50, *, goal: float | None = None) -> Progress | ObjectProgress:
-        """The gains of the rounds so far, and the likely gain of the next answers.
+        """The gain of each fine-tuning so far, and the likely gain of the next answers.
 
         Parameters
         ----------
         n_answers : int
             Number of answers to look back, and ahead.
         goal : float, optional
-            An accuracy, above 0 and below 1, such as 0.9. `Progress.goal` then says how many answers are left until the
-            expected accuracy on the pool, as the hold-out measures it, first reaches it. Only answers that may teach
-            are counted, not those to hold-out items in between; the queue is expected to go on as it did.
+            An accuracy, above 0 and below 1, such as 0.9. `Progress.goal` then estimates how many more answers are
+            needed until the accuracy on the pool, measured on the hold-out, reaches it. Only answers that a model is
+            trained on are counted, not those to hold-out items in between. It is assumed that the queue continues as
+            before.
 
         Returns
         -------
         Progress or ObjectProgress
             .accuracy, .labels, .suggestions, .times, .people, .difficulty (DataFrames, every share with its n and 95 %
-            interval), .gained, .likely, .goal, .plot(). Where objects are asked for .accuracy and .labels have map50
-            (for points f1) on the blind hold-out, .suggestions the proposals that were kept, .acts the outcome of
-            objects, .prefill what the proposals hide, .now the adopted model; no .likely and no goal.
+            interval), .gained, .likely, .goal, .plot(). Where objects are asked for, .accuracy and .labels have map50
+            (for points f1) on the blind hold-out, .suggestions the share of proposals that were kept, .acts what people
+            did with objects, .prefill how often people miss objects that weren't proposed, .now the adopted model;
+            there is no .likely and no .goal.
 
         Raises
         ------
@@ -1285,9 +1302,9 @@ class Workbench:
         folder : str or path
             The project's new folder.
         max_bytes : int
-            Maximum total size of its unpacked files; 8 GiB by default.
+            Maximum total size of the unpacked files; 8 GiB by default.
         **arguments
-            As for `Workbench`.
+            See `Workbench`.
 
         Raises
         ------
@@ -1301,8 +1318,8 @@ class Workbench:
     def join(self, folder: str | os.PathLike[str], *, clock_ahead: bool = False) -> Joined:
         """Merge another copy of this project into this one; the other copy doesn't change.
 
-        Both logs become one: the same events in the same order, whatever is joined to what and in whatever order.
-        Joining a folder twice changes nothing. Where two people edited the same version of the taxonomy, the edit that
+        The result has the events of both logs, and doesn't depend on the order in which copies are joined. Joining a
+        folder twice changes nothing. Where two people edited the same version of the taxonomy, the edit that
         was made first holds; the others wait in ``wb.edits.unsettled()``. Models and imported predictions are copied if
         they are missing; a server has no predictions. Open cards and other notebooks on this project continue.
 
@@ -1338,8 +1355,8 @@ class Workbench:
         Parameters
         ----------
         place : str or path
-            A folder, or the URL of a server, ``postgresql+psycopg://user@host/database?project=cells``. It is new, or
-            held the same project before.
+            A folder, or the URL of a server, ``postgresql+psycopg://user@host/database?project=cells``. There is no
+            project at this place yet, or an earlier state of this one.
         cache : str or path, optional
             As for `Workbench`, if the place is a server.
 
@@ -1351,7 +1368,8 @@ class Workbench:
         Raises
         ------
         BadInput
-            When it holds another project, or this project was changed there independently; then nothing is changed.
+            When another project is at the new place, or this project was changed there independently. Nothing is
+            changed then.
         StoreError
             When the project has moved somewhere else, or one of the places can't be used.
         """

@@ -360,3 +360,44 @@ def test_a_project_goes_to_label_studio_and_becomes_another_one(tmp_path):
         assert (wb.pool["one 1"].image == pool["one 1"].image).all()
         columns = ["item_id", "annotator", "label", "verdict", "certainty", "note", "acted_at"]
         assert wb.annotations()[columns].equals(before[columns])
+
+
+@pytest.mark.parametrize("task", ["spans", "multilabel"])
+def test_an_answer_that_nothing_is_there_is_read_from_the_tasks_alone(task, tmp_path):
+    pool = hw.Pool.from_texts(["Ada met Bob", "Rome", "Oslo"], ids=["a", "b", "c"])
+    with hw.Workbench(tmp_path / "first", pool, ["place", "person"], task=task, holdout=0, annotator="Ada",
+                      progress=False) as wb:
+        if task == "spans":
+            wb.decide("a", objects=[hw.Span(0, 3, label="person")])
+            wb.decide("b", objects=[])
+        else:
+            wb.decide("a", labels=["person"])
+            wb.decide("b", labels=[])
+        wb.decide("c", "skip")
+        wb.export(tmp_path / "out", "label_studio", "annotations", people="names")
+        columns = ["item_id", "annotator", "verdict", "label"]
+        before = wb.annotations()[columns]
+        alone = (tmp_path / "out" / "tasks.json").rename(tmp_path / "project-1.json")
+        again = wb.import_file(alone, "label_studio")
+        assert (again.n_new, again.n_known) == (0, 3)
+        assert "answer" not in set(again.lost["what"])
+    with hw.Workbench.from_file(alone, tmp_path / "second", "label_studio", holdout=0, progress=False) as wb:
+        assert wb.annotations()[columns].equals(before)
+        if task == "spans":
+            assert wb.objects()["item_id"].tolist() == ["a"]
+
+
+def test_an_answer_of_ours_whose_regions_cannot_be_read_does_not_say_that_there_is_nothing(tmp_path):
+    said = {"hitl": {"answer": {"annotator": "ada", "verdict": "answer"}}}
+    flat = rectangle(value={"x": 10, "y": 20, "width": 0, "height": 40, "rotation": 0, "rectanglelabels": ["car"]},
+                     meta=said)
+    contents, (record,) = foreign(tmp_path, [annotated(flat)])
+    assert (record.answers, contents.lost.counts().get("answer")) == ((), 1)
+    _, (record,) = foreign(tmp_path, [annotated(flat, rectangle())])
+    assert [(one.annotator, len(one.objects or ())) for one in record.answers] == [("ada", 1)]
+
+
+def test_an_annotation_without_regions_is_of_the_person_whom_label_studio_names(tmp_path):
+    empty = annotated(data={"img": "two.png"}) | {"id": 8}
+    _, (_, record) = foreign(tmp_path, [annotated(rectangle()), empty])
+    assert [(one.annotator, one.verdict, one.objects) for one in record.answers] == [("ada@example.org", "answer", ())]

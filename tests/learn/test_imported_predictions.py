@@ -308,7 +308,7 @@ def test_several_rows_of_an_item_leave_the_rest_to_the_other_labels(wb, said):
                         columns=["item_id", "label", "confidence"])
     wb.import_predictions(rows, partial=True)
     np.testing.assert_allclose(wb.probs()[:2], [[0.5, 0.3, 0.2], [0.4, 0.4, 0.2]], atol=1e-6)
-    assert any("Of 1 items the table names a label with so little confidence" in line for line in said)
+    assert any("For 1 items the table's confidence is so low" in line for line in said)
 
 
 def without(frame, *columns):

@@ -275,6 +275,6 @@ def test_what_is_added_among_a_label_that_is_then_retired_stays_off_where_that_w
 
 @pytest.mark.parametrize("model", [torch.nn.Flatten(), lambda images: np.ones((len(images), 1))])
 def test_a_model_of_labels_is_refused_where_values_alone_are_asked(tmp_path: Path, model: Any) -> None:
-    with pytest.raises(BadInput, match="heads for its attributes learn from descriptors"):
+    with pytest.raises(BadInput, match="its heads learn from descriptors"):
         _open(tmp_path, BLUR, task="scale", model=model)
     _open(tmp_path, BLUR, task="scale").close()  # nothing stayed open

@@ -276,7 +276,7 @@ def test_a_method_that_moves_nearly_all_labels_one_way_is_passed_over(shared_dat
     table = c.evidence.table.set_index("method")
     assert table["log_likelihood"].idxmax() == "dawid_skene"
     assert c.method != "dawid_skene"
-    assert "one direction" in c.evidence.why
+    assert "the same direction" in c.evidence.why
 
 
 def as_ballots(votes: pd.DataFrame) -> tuple[Ballots, pd.Index, pd.Index]:

@@ -67,6 +67,54 @@ def test_what_was_not_drawn_is_left_out():
     assert any("4 answers are left out" in note for note in bias.notes)
 
 
+def test_a_withheld_proposal_counts_only_beside_one_that_is_shown_and_a_blind_place_only_beside_another():
+    beside_others = [image("a", blind=True, n=2, found=(0,)), image("b", blind=False, n=2, held=(1,))]
+    single = [image("c", blind=True, n=1), image("d", blind=False, n=1, held=(0,), found=(0,)),
+              image("e", blind=False, n=2, held=(0, 1), found=(0, 1)), image("f", blind=False, n=1)]
+    bias = prefill_bias(pd.DataFrame(beside_others + single))
+    assert (bias.found_blind.value, bias.found_blind.n) == (1 / 2, 2)
+    assert (bias.added.value, bias.added.n) == (0, 1)
+    assert (bias.missed.value, bias.missed.n) == (1 / 2, 3)
+    assert bias.per_annotator.loc[0, ["n_withheld", "n_blind", "missed"]].tolist() == [1, 2, 1 / 2]
+    assert bias.per_label[["n_withheld", "n_blind"]].to_numpy().sum() == 3
+    assert bias.by_score[["n_withheld", "n_blind"]].to_numpy().sum() == 3
+    assert bias.proposed.value == pytest.approx(1 - 1 / 3)  # of single proposals, too
+    assert any("4 blind or withheld places are left out" in note for note in bias.notes)
+
+
+def test_a_withheld_place_weighs_by_how_seldom_another_proposal_is_shown_beside_it():
+    held = [image("a", blind=False, n=2, held=(0,)), image("b", blind=False, n=3, held=(0,))]
+    for row in held:
+        row["withheld"][0]["p"] = 0.5
+    places, _ = places_of(pd.DataFrame(held))
+    withheld = places[places["arm"] == "withheld"]
+    assert withheld["arm_probability"].tolist() == pytest.approx([0.9 * 0.5, 0.9 * 0.75])
+
+
+def texts_with_few_spans(rng: np.random.Generator, *, part: float, part_alone: float, n_texts: int = 1_500
+                         ) -> pd.DataFrame:
+    """Simulated texts with one to three spans; the more there are, the harder they are to find."""
+    rows = []
+    for k in range(n_texts):
+        n, blind = int(rng.integers(1, 4)), bool(rng.random() < 0.3)
+        held = () if blind else tuple(np.flatnonzero(rng.random(n) < 0.4).tolist())
+        finds = (0.9, 0.9, 0.5)[n - 1] * (1.0 if blind else 1 - (part if len(held) < n else part_alone))
+        row = image(f"t{k}", blind=blind, n=n, held=held, found=tuple(
+            j for j in (range(n) if blind else held) if rng.random() < finds))
+        rows.append({**row, "arm_probability": 0.3 if blind else 0.7,
+                     "withheld": [{**one, "p": 0.4} for one in row["withheld"]]})
+    return pd.DataFrame(rows)
+
+
+@pytest.mark.parametrize("part_alone", [0.0, 0.4])
+def test_what_people_do_where_nothing_else_is_shown_does_not_matter(part_alone):
+    rng = np.random.default_rng(5)
+    found = [prefill_bias(texts_with_few_spans(rng, part=0.4, part_alone=part_alone)) for _ in range(5)]
+    # In texts with two or three spans, two of five places are found blind with probability .9, the others with .5.
+    assert np.mean([one.missed for one in found]) == pytest.approx(0.4 * (2 * 0.9 + 3 * 0.5) / 5, abs=0.03)
+    assert np.mean([one.missed_share for one in found]) == pytest.approx(0.4, abs=0.04)
+
+
 def test_places_on_top_of_each_other_are_left_out():
     images = pd.DataFrame([image("a", blind=True, found=(0,))])
     images.at[0, "seen"] = [*images.at[0, "seen"], {**box(0), "id": "again", "label_id": "Lw"}]

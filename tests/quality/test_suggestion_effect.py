@@ -174,6 +174,26 @@ def test_plants_are_a_figure_of_their_own_and_no_votes():
     assert alone.why["planted"] == "nothing was planted"
 
 
+def test_plants_are_compared_with_gold_alone():
+    gold = pd.DataFrame([(f"g{k}", "ben", "cat" if k < 2 else "dog", None, None, None) for k in range(40)],
+                        columns=COLUMNS).assign(shown=False, chosen_by="gold")
+    plants = pd.DataFrame([(f"g{k}", "ada", "cat" if k < 18 else "dog", "cat", None, None) for k in range(36)],
+                          columns=COLUMNS).assign(shown=True, planted=True, chosen_by="planted")
+    holdout = pd.DataFrame([(f"h{k}", who, "cat" if who == "cy" else "dog", None, None, None) for k in range(30)
+                            for who in ("ada", "ben", "cy", "dan")], columns=COLUMNS)
+    holdout = holdout.assign(shown=False, chosen_by="holdout")
+    truth = {f"g{k}": "dog" for k in range(40)}
+    every = pd.concat([gold, plants, holdout], ignore_index=True)
+    for known in (truth, truth | {f"h{k}": "dog" for k in range(30)}):
+        bias = quality.automation_bias(every, known)
+        assert bias.planted.value == pytest.approx(18 / 36 - 2 / 40)
+        assert (bias.planted.low, bias.planted.high) == pytest.approx(newcombe(18, 36, 2, 40))
+        assert bias.planted.n == 36 + 40
+    without = quality.automation_bias(every)
+    assert without.planted is None
+    assert "truth= has none of the items" in without.why["planted"]
+
+
 def test_people_and_labels_have_figures_of_their_own():
     rows = cards(60, "shown", 30) + cards(60, "blind", 6) + cards(60, "shown", 6, who="ben", prefix="b") \
         + cards(60, "blind", 6, who="ben", prefix="b")

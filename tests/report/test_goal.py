@@ -61,7 +61,7 @@ def test_with_too_few_answers_there_is_a_reason_and_no_number(project):
     label(project, n_training=FEWEST_ANSWERS - 1, n_holdout=0)
     goal = project.progress(goal=0.9).goal
     assert math.isnan(goal)
-    assert goal.why == f"{FEWEST_ANSWERS - 1} answers teach; {FEWEST_ANSWERS} are needed to tell"
+    assert goal.why == f"{FEWEST_ANSWERS - 1} answers can be learnt from; {FEWEST_ANSWERS} are needed to tell"
     label(project, n_training=FEWEST_ANSWERS, n_holdout=FEWEST_MEASURING - 1)
     progress = project.progress(goal=0.9)
     assert f"{FEWEST_MEASURING - 1} hold-out items have a blind answer" in repr(progress)

@@ -197,7 +197,8 @@ def _kind(one: _Found) -> str | None:
 
 # 18 branches: most are for a file without labels, or one without an interface.
 def plan_of(found: Mapping[str, _Found], controls: Mapping[str, Control], shown: Mapping[str, tuple[str, str]],
-            data: Sequence[Mapping[str, Any]], *, control: str | None, task: str | None) -> Plan:
+            data: Sequence[Mapping[str, Any]], *, control: str | None, task: str | None,
+            several: bool = False) -> Plan:
     """Make the plan for a foreign file.
 
     Parameters
@@ -210,6 +211,8 @@ def plan_of(found: Mapping[str, _Found], controls: Mapping[str, Control], shown:
         The data of each task.
     control, task : str or None
         The control that gives the labels, and the project's task, if the caller names them.
+    several : bool
+        Whether an item may have several labels, also if none here has.
 
     Raises
     ------
@@ -225,7 +228,7 @@ def plan_of(found: Mapping[str, _Found], controls: Mapping[str, Control], shown:
     one, its_control = (None, None) if name is None else (found[name], controls.get(name))
     kind = "scale" if name is None else kinds[name]
     if one is not None and kind == "choices":
-        kind = "multilabel" if task == "multilabel" or _takes_several(one, its_control) else "classify"
+        kind = "multilabel" if task == "multilabel" or several or _takes_several(one, its_control) else "classify"
     header, ids, n = _header(TASK_OF.get(kind, kind), "image", one, its_control,
                              [attribute for attribute, _ in attributes.values()])
     asking = its_control or next(iter(controls.values()), None)

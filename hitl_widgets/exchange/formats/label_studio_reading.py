@@ -70,7 +70,7 @@ def read(source: Source, options: Options) -> Contents:
     else:
         with inside(file):
             plan = plan_of(found, controls, shown, [task["data"] for task in tasks], control=options.get("control"),
-                           task=options.get("task"))
+                           task=options.get("task"), several=_has_empty_set(tasks))
     lost.add("name of a label", "no label here can have such a name", plan.n_renamed)
     reader = _Reader(source, plan, Offsets("characters" if plan.is_own and unit is None else unit), lost)
     with inside(file):
@@ -110,6 +110,18 @@ def _results_of(tasks: Sequence[Mapping[str, Any]]) -> Iterator[Mapping[str, Any
                     with inside(f"[{n}].{kind}[{m}].result[{k}]"):
                         _check(mapping(result))
                         yield result
+
+
+def _has_empty_set(tasks: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether an answer that we wrote is the empty set of labels: then an item may have several."""
+    holders = (one for task in tasks for annotation in task.get("annotations") or []
+               for one in (annotation, *(annotation.get("result") or [])))
+    for holder in holders:
+        own = meta.get("hitl") if isinstance(meta := holder.get("meta"), dict) else None
+        answer = own.get("answer") if isinstance(own, dict) else None
+        if isinstance(answer, dict) and answer.get("label_ids") == []:
+            return True
+    return False
 
 
 def _check(result: dict[str, Any]) -> None:
@@ -309,7 +321,12 @@ class _Reader:
     def _answer(self, annotation: Mapping[str, Any], said: Any, label_ids: tuple[str, ...] | None,
                 objects: tuple[ObjectAnswer, ...], values: Mapping[str, Any]) -> Answer | None:
         if said is not None:
-            return self._own_answer(said, label_ids, objects, values)
+            answer = self._own_answer(said, label_ids, objects, values)
+            if self._header.task in OBJECT_TASKS and answer.objects is None and annotation.get("result") \
+                    and answer.verdict not in ("skip", "unsure"):
+                self._lost.add("answer", NOTHING_READ)
+                return None
+            return answer
         answer = self._empty_answer(annotation)
         if annotation.get("was_cancelled") or annotation.get("skipped"):
             self._lost.add("label", "an answer that was skipped has none", len(label_ids or ()))
@@ -345,18 +362,27 @@ class _Reader:
         with inside(".meta.hitl.answer"):
             body = mapping(said)
             if not self._plan.is_own:
-                self._lost.add("what was shown, and what else says ids of labels", _WHY["ids"],
-                               sum(name in body for name in _WITH_IDS))
-                shown = body.get("seen")
-                ms = shown.get("shown_ms") if isinstance(shown, dict) else None
-                body = {name: value for name, value in body.items() if name not in _WITH_IDS}
-                if ms is not None:
-                    body["seen"] = {"shown_ms": ms}
+                body = self._without_ids(body)
         answer = answer_from_dict(self._header, body, ".meta.hitl.answer", self._lost)
         if objects:
             answer = replace(answer, objects=objects + (answer.objects or ()))
         return replace(answer, values={**answer.values, **values},
                        label_ids=answer.label_ids if label_ids is None else label_ids)
+
+    def _without_ids(self, body: Mapping[str, Any]) -> dict[str, Any]:
+        """The fields of an answer that we wrote that need no ids of labels. That nothing is there needs none."""
+        kept: dict[str, Any] = {name: value for name, value in body.items() if name not in _WITH_IDS}
+        shown = body.get("seen")
+        if isinstance(shown, dict) and shown.get("shown_ms") is not None:
+            kept["seen"] = {"shown_ms": shown["shown_ms"]}
+        if self._header.task in OBJECT_TASKS and isinstance(body.get("objects"), list):
+            kept["objects"] = []  # those that are there are in the results, and deleted proposals have labels
+        if self._header.task == "multilabel" and body.get("label_ids") == []:
+            kept["label_ids"] = []
+        self._lost.add("what was shown, and what else says ids of labels", _WHY["ids"], sum(
+            name in body and (body[name] != [] or name not in ("objects", "label_ids", "labels"))
+            for name in _WITH_IDS))
+        return kept
 
     # -- results ---------------------------------------------------------------------------------------------
 

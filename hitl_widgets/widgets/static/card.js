@@ -8232,13 +8232,7 @@ function buildHeader(session, on) {
     { class: "hitl-focus", title: "A click on the card gives it the keys, Esc gives them back to the notebook" },
     h("span", { class: "hitl-dot", "aria-hidden": "true" }),
     h("span", { class: "hitl-focus-on", text: "Keys on" }),
-    h(
-      "span",
-      { class: "hitl-focus-off" },
-      document.createTextNode("Click "),
-      h("span", { class: "hitl-wide", text: "the card " }),
-      document.createTextNode("to use the keys")
-    )
+    h("span", { class: "hitl-focus-off", text: "Click to use the keys" })
   );
   const done = h("span", { class: "hitl-done" });
   const meter = h("span", { class: "hitl-meter", "aria-hidden": "true" }, h("span"));

@@ -19,8 +19,7 @@ const count = (n, one, many) => `${n.toLocaleString("en")} ${n === 1 ? one : man
 /** @param {CardSession} session @param {{help: () => void, ask: () => void}} on */
 export function buildHeader(session, on) {
   const focus = h("span", { class: "hitl-focus", title: "A click on the card gives it the keys, Esc gives them back to the notebook" }, h("span", { class: "hitl-dot", "aria-hidden": "true" }),
-    h("span", { class: "hitl-focus-on", text: "Keys on" }), h("span", { class: "hitl-focus-off" }, document.createTextNode("Click "),
-      h("span", { class: "hitl-wide", text: "the card " }), document.createTextNode("to use the keys")));
+    h("span", { class: "hitl-focus-on", text: "Keys on" }), h("span", { class: "hitl-focus-off", text: "Click to use the keys" }));
   const done = h("span", { class: "hitl-done" });
   const meter = h("span", { class: "hitl-meter", "aria-hidden": "true" }, h("span"));
   const pace = h("span", { class: "hitl-quiet hitl-pace" });
