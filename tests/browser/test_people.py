@@ -112,6 +112,7 @@ def test_what_is_answered_first_shows_its_suggestion_then_and_both_answers_are_k
     assert ada.card.bounding_box()["height"] <= 650
 
 
+@pytest.mark.long
 def test_one_asks_the_other_answers_and_the_answer_becomes_the_definition(two: Two) -> None:
     ada, bob = two
     ada.card.focus()

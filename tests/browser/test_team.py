@@ -91,6 +91,7 @@ def test_each_is_who_the_hub_says_and_has_a_cache_of_their_own(team):
         assert folder.is_relative_to(team.homes[who] / "cache")
 
 
+@pytest.mark.long
 def test_they_label_side_by_side_and_no_item_twice(team):
     theirs = {"ann": label(team.ann, N), "ben": label(team.ben, N)}
     assert not set(theirs["ann"]) & set(theirs["ben"])
