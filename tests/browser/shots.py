@@ -30,7 +30,7 @@ def some(digit, n):
     return [i for i, label in zip(pool.ids[300:], labels[300:]) if label == str(digit % 10)][:n]
 wb = hw.Workbench(tempfile.mkdtemp(), pool, hw.Taxonomy([
     {{"name": str(digit), "definition": shape, "examples": some(digit, 3), "counter_examples": some(digit + 7, 2)}}
-    for digit, shape in enumerate(shapes)]), annotator="ada", holdout=0)
+    for digit, shape in enumerate(shapes)]), annotator="ada", holdout=0, arms={{"blind": 0}})
 wb.import_annotations(pd.DataFrame({{"item_id": pool.ids[100:300], "label": labels[100:300]}}))
 wb.finetune(epochs=15, min_steps=480, adopt="always")"""
 SHAPES = ["One closed loop, taller than wide.", "One stroke, at most with a flag and a foot.",
@@ -222,7 +222,7 @@ SCENES: dict[str, Scene] = {
     "broken": Scene([MADE_UP.format(arguments="rings(60), broken=('item-0000',)")]),
     "offline": Scene([MADE_UP.format(arguments="rings(60)")], ["Enter", "2"], after=go_offline),
     "signed": Scene([REAL, 'wb.review(explain=["integrated_gradients", "gradcam"])'], [*DECIDED[:3], "m"]),
-    "hot": Scene([REAL, "wb.review()"], [*DECIDED[:5], "m", "m", "PageUp"]),
+    "hot": Scene([REAL, "wb.review()"], [*DECIDED[:5], "m", "m"]),
     "revised": Scene([REAL, "wb.review()"], [*DECIDED, "Shift+E", "ArrowLeft", "ArrowLeft", "ArrowLeft"]),
     "reason": Scene([REAL, "wb.review()"], [*DECIDED[:3], "b", *["ArrowLeft"] * 4, *["ArrowDown", "Space"] * 4, "b",
                                             *["ArrowUp", "Space"] * 2]),
