@@ -5,7 +5,7 @@ import { Parts } from "../../hitl_widgets/widgets/js/card/parts.js";
 import { assignKeys, bind, clashes, keyName, read as readKey } from "../../hitl_widgets/widgets/js/keys.js";
 import { likelyFirst, match } from "../../hitl_widgets/widgets/js/labels.js";
 import { basePath, newId, Outbox, probe } from "../../hitl_widgets/widgets/js/outbox.js";
-import { colourise } from "../../hitl_widgets/widgets/js/card/overlay.js";
+import { colourise, isEmpty } from "../../hitl_widgets/widgets/js/card/overlay.js";
 import { decodeAhead, retry, shrunk } from "../../hitl_widgets/widgets/js/pictures.js";
 import COLOURS from "../../hitl_widgets/drawing/colours.json" with { type: "json" };
 import { inOrder } from "../../hitl_widgets/widgets/js/dom.js";
@@ -101,6 +101,13 @@ test("a label without a digit has the letter at its place, also where another on
 test("a new label never gets a key that another one had on the open card", () => {
   const keys = assignKeys([{ label_id: "new", name: "new", path: "new", key: "2" }], new Map([["gone", "2"]]));
   assert.deepEqual([...keys.entries()], [["new", "1"]]);
+});
+
+test("a map in which nothing counts is told from one with a single cell that does", () => {
+  assert.ok(isEmpty(new Uint8Array([0, 0, 0]), false));
+  assert.ok(isEmpty(new Uint8Array([128, 128]), true));
+  assert.ok(!isEmpty(new Uint8Array([0, 1, 0]), false));
+  assert.ok(!isEmpty(new Uint8Array([128, 127]), true));
 });
 
 test("search takes beginnings first, then words, then any place; likelier ones first among equals", () => {

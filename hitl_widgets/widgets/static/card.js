@@ -919,6 +919,7 @@ function wordsOf(signed, cover) {
   }
   return words2;
 }
+var isEmpty = (values, signed) => values.every((value2) => value2 === (signed ? 128 : 0));
 function gradient(signed) {
   return `linear-gradient(90deg, ${(signed ? colours_default.signed : colours_default.unsigned).colours.join(", ")})`;
 }
@@ -7836,6 +7837,7 @@ function drawn(map, cover, canvas = document.createElement("canvas")) {
   ), map.width, map.height), 0, 0);
   return canvas;
 }
+var emptyWords = ({ values, signed }) => values instanceof Uint8Array && isEmpty(values, signed) ? `empty: nothing here speaks for ${signed ? "or against " : ""}it` : "";
 function lay(canvas, { box: [x0, y0, x1, y1] }, item) {
   Object.assign(canvas.style, {
     left: `${100 * x0 / item.width}%`,
@@ -8134,7 +8136,7 @@ function buildLegend(session) {
       (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]
     );
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && (session.answering.mapped(id) ?? session.nameOf(id)));
-    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !session.toExplain ? "no prediction to explain" : "map on its way …");
+    setText(words2, session.blind ? item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind" : pushed2?.problem ? pushed2.problem : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, emptyWords(saliency), unexplained(saliency)].filter(Boolean).join(" · ") : !on || !item || item.no_map ? "" : item.broken || !session.toExplain ? "no prediction to explain" : "map on its way …");
     setAttribute(words2, "title", words2.textContent);
     scale.hidden = !saliency;
     opacity.hidden = !saliency || mode !== "overlay";

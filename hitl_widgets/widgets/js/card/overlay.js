@@ -70,6 +70,9 @@ function wordsOf(signed, cover) {
   return words;
 }
 
+/** Whether nothing in a map counts, as where no part of an image speaks for the label. @param {Uint8Array} values @param {boolean} signed */
+export const isEmpty = (values, signed) => values.every((value) => value === (signed ? 128 : 0));
+
 /** The scale that is drawn beside the map, as a CSS gradient. @param {boolean} signed */
 export function gradient(signed) {
   return `linear-gradient(90deg, ${(signed ? COLOURS.signed : COLOURS.unsigned).colours.join(", ")})`;

@@ -2,7 +2,7 @@
 // The item as it is drawn, with its saliency map over it, beside it, or as a window on it.
 
 import { actionButton, h, setAttribute, setText } from "../dom.js";
-import { colourise, gradient } from "./overlay.js";
+import { colourise, gradient, isEmpty } from "./overlay.js";
 import { sizeOf } from "../pictures.js";
 import { mainTarget, mapKey } from "./display.js";
 import { closeUp, revealing, viewOf } from "../objects/zoom.js";
@@ -37,6 +37,10 @@ function drawn(map, cover, canvas = document.createElement("canvas")) {
   context.putImageData(new ImageData(colourise(/** @type {Uint8Array} */ (map.values), map.signed, cover), map.width, map.height), 0, 0);
   return canvas;
 }
+
+/** @param {Saliency} map */
+const emptyWords = ({ values, signed }) => values instanceof Uint8Array && isEmpty(values, signed)
+  ? `empty: nothing here speaks for ${signed ? "or against " : ""}it` : "";
 
 /** @param {HTMLElement} canvas @param {Saliency} map @param {Item} item */
 function lay(canvas, { box: [x0, y0, x1, y1] }, item) {
@@ -347,7 +351,7 @@ export function buildLegend(session) {
     setText(/** @type {Node} */ (how.lastChild), (is_text ? SHOWN_OF_TEXT : SHOWN)[mode]);
     const [target, other] = [saliency?.target, saliency?.against].map((id) => id && (session.answering.mapped(id) ?? session.nameOf(id)));
     setText(words, session.blind ? (item?.answer_first ? "hidden until you have answered" : "hidden while the item is blind") : pushed?.problem ? pushed.problem
-      : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, unexplained(saliency)].filter(Boolean).join(" · ")
+      : saliency ? [`${methodName(saliency.by ?? saliency.method)} for ${target}${other ? ` and not ${other}` : ""}`, emptyWords(saliency), unexplained(saliency)].filter(Boolean).join(" · ")
         : !on || !item || item.no_map ? "" : item.broken || !session.toExplain ? "no prediction to explain" : "map on its way …");
     setAttribute(words, "title", words.textContent);
     scale.hidden = !saliency;
