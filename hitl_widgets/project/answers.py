@@ -450,7 +450,8 @@ class Answers:
             version_of = dict(zip(self._table["decision_id"], self._table["taxonomy"], strict=True))
             versions = [*map(version_of.__getitem__, votes["decision_id"]),
                         *(gold.get(item_id, (None, None))[1] for item_id in votes["item_id"])]
-            both, _ = tables.in_common([*votes["item_id"]] * 2, [*given, *known], versions, self.lineage)
+            who = [*votes["annotator"], *[None] * len(votes)]
+            both, _ = tables.in_common([*votes["item_id"]] * 2, [*given, *known], versions, who, self.lineage)
             given, known = both[:len(votes)], both[len(votes):]
         table: pd.DataFrame = votes.assign(
             label_id=pd.Series(given, votes.index, dtype=object), known=pd.Series(known, votes.index, dtype=object)

@@ -264,7 +264,8 @@ class People:
             version = event.body.get("seen", {}).get("taxonomy")
             label_id, truth = lineage.exactly(event.body.get("label_id"), version), truth_of(gold[item_id], lineage)
             if truth is not None and is_set(truth):
-                (label_id, truth), _ = in_common([item_id] * 2, [label_id, truth], [version, gold[item_id][1]], lineage)
+                (label_id, truth), _ = in_common([item_id] * 2, [label_id, truth], [version, gold[item_id][1]],
+                                                  [annotator] * 2, lineage)
             rows.append((item_id, annotator, label_id, truth, event.acted_at))
         return pd.DataFrame(rows, columns=ANSWER_COLUMNS)
 

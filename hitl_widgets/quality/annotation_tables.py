@@ -453,8 +453,8 @@ def comparable_votes(table: Table, lineage: Lineage) -> pd.DataFrame:
     """
     of, first = _counted_rows(table)
     votes, versions = all_votes(table, lineage), np.where(first, of["first_taxonomy"], of["taxonomy"])
-    given = votes["label_id"].where(votes["label_id"].notna(), None)
-    sets, left_out = in_common(votes["item_id"].tolist(), given.tolist(), versions.tolist(), lineage)
+    sets, left_out = in_common(votes["item_id"].tolist(), votes["label_id"].tolist(), versions.tolist(),
+                               votes["annotator"].tolist(), lineage)
     names = [None if label_id is None else lineage.today.name_of(label_id) for label_id in sets]
     none: frozenset[str] = frozenset()
     return votes.assign(**{name: pd.Series(values, votes.index, dtype=object) for name, values in (
@@ -466,34 +466,45 @@ _OF_VOTES = ("item_id", "annotator", "verdict", "label_id", "taxonomy", "first_l
              "certainty_source", "acted_at")
 
 
-def in_common(item_ids: Sequence[Any], label_ids: Sequence[str | None], versions: Sequence[int | None],
-              lineage: Lineage) -> tuple[list[str | None], dict[Any, frozenset[str]]]:
-    """Restrict the sets of labels that each item was given to the labels of which all of them tell whether they are on.
+# 16 branches: missing sets and versions, sets older than a label, items that enough people answered with all labels.
+def in_common(item_ids: Sequence[Any], label_ids: Sequence[Any], versions: Sequence[int | None],
+              annotators: Sequence[Any], lineage: Lineage) -> tuple[list[str | None], dict[Any, frozenset[str]]]:
+    """Restrict the sets of labels that each item was given, so that they can be compared.
 
-    A label that was added to the taxonomy later is neither on nor off in an older set.
+    A label that was added to the taxonomy later is neither on nor off in an older set. If two people or more tell of
+    all labels of today, an item's older sets are left out. Otherwise all its sets are restricted to the labels of which
+    each of them tells whether they are on.
 
     Parameters
     ----------
-    item_ids, label_ids, versions : sequences of one length
-        The item, the set with today's labels (None for no answer), and the taxonomy version under which it was given.
+    item_ids, label_ids, versions, annotators : sequences of one length
+        The item, the set with today's labels (missing for no answer), the taxonomy version under which it was given,
+        and who gave it.
     lineage : Lineage
 
     Returns
     -------
     label_ids : list of (str or None)
-        The restricted sets, None where no label is left.
+        The sets, None for one that is left out or has no label in common with the others.
     left_out : dict
-        item_id -> the labels that were left out; only items with any.
+        item_id -> the labels to which its sets are not restricted; only items with any.
     """
+    label_ids = [label_id if isinstance(label_id, str) else None for label_id in label_ids]
+    versions = [None if version is None or version != version else int(version) for version in versions]
     added = {version: added_since(version, lineage) for version in set(versions)}
     left_out: dict[Any, frozenset[str]] = {}
     if not any(added.values()):
-        return list(label_ids), left_out
-    for item_id, label_id, version in zip(item_ids, label_ids, versions, strict=True):
+        return label_ids, left_out
+    complete: dict[Any, set[Any]] = {}
+    for item_id, label_id, version, annotator in zip(item_ids, label_ids, versions, annotators, strict=True):
         if label_id is not None and added[version]:
             left_out[item_id] = left_out.get(item_id, frozenset()) | added[version]
-    return [restricted(label_id, left_out.get(item_id, frozenset()), lineage)
-            for item_id, label_id in zip(item_ids, label_ids, strict=True)], left_out
+        elif label_id is not None:
+            complete.setdefault(item_id, set()).add(annotator)
+    left_out = {item_id: labels for item_id, labels in left_out.items() if len(complete.get(item_id, ())) < 2}
+    return [None if label_id is None or (added[version] and item_id not in left_out)
+            else restricted(label_id, left_out.get(item_id, frozenset()), lineage)
+            for item_id, label_id, version in zip(item_ids, label_ids, versions, strict=True)], left_out
 
 
 def restricted(label_id: str | None, without: Collection[str], lineage: Lineage) -> str | None:

@@ -105,7 +105,8 @@ def set_distances(sets: Sequence[Collection[str]], *, masi: bool = True) -> Floa
     [[0.0, 0.667, 1.0], [0.667, 0.0, 0.889], [1.0, 0.889, 0.0]]
     """
     labels = sorted({label for members in sets for label in members})
-    on = np.array([[label in members for label in labels] for members in sets], np.float64).reshape(len(sets), -1)
+    on = np.array([[label in members for label in labels] for members in sets], np.float64).reshape(
+        len(sets), len(labels))
     size = on.sum(axis=1)
     both = on @ on.T
     either = size[:, None] + size[None, :] - both

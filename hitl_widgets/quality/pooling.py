@@ -299,6 +299,8 @@ def agreement_of_others(votes: Votes, n_items: int, n_labels: int) -> tuple[Ints
     labels : ndarray of int64, shape (n_judged,)
         The column of the label that the other annotators agree on.
     """
+    if not n_labels:
+        return np.zeros(0, np.int64), np.zeros(0, np.int64)
     counts = np.zeros((n_items, n_labels), np.int64)
     counted = (votes.label >= 0) & ~votes.unsure
     np.add.at(counts, (votes.item[counted], votes.label[counted]), 1)

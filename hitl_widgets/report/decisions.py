@@ -75,17 +75,17 @@ def comparable(table: pd.DataFrame, project: Project) -> tuple[pd.DataFrame, dic
         return table, gold
     given = dict(project.state.gold)  # another thread may withdraw some of it
     known = [item_id for item_id in dict.fromkeys(table["item_id"]) if item_id in gold and item_id in given]
-    said = table["label_id"].where(table["label_id"].notna(), None).tolist()
     labels, left_out = in_common(
-        [*table["item_id"], *known], [*said, *(gold[item_id] for item_id in known)],
-        [*table["taxonomy"], *(given[item_id][1] for item_id in known)], project.lineage)
+        [*table["item_id"], *known], [*table["label_id"], *(gold[item_id] for item_id in known)],
+        [*table["taxonomy"], *(given[item_id][1] for item_id in known)],
+        [*table["annotator"], *[None] * len(known)], project.lineage)
     suggestions = [restricted(label_id if isinstance(label_id, str) else None, left_out.get(item_id, ()),
                               project.lineage)
                    for item_id, label_id in zip(table["item_id"], table["suggestion"], strict=True)]
     table = table.assign(label_id=pd.Series(labels[:len(table)], table.index, dtype=object),
                          suggestion=pd.Series(suggestions, table.index, dtype=object))
     of_known = zip(known, labels[len(table):], strict=True)
-    return table, gold | {item_id: label_id for item_id, label_id in of_known if label_id is not None}
+    return table, {item_id: label_id for item_id, label_id in of_known if label_id is not None}
 
 
 def consensus(table: pd.DataFrame) -> dict[str, tuple[str | None, int, int]]:

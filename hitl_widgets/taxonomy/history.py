@@ -151,7 +151,7 @@ class _Versions(Mapping[int, Taxonomy]):
         places = KeyPlaces()
         for earlier in sorted(one for one in self._bodies if 0 < one < version):
             if earlier not in self._places:
-                self._places[earlier] = places.then(_without_key(self._bodies[earlier]))
+                self._places[earlier] = places.then(*_without_key(self._bodies[earlier]))
             places = self._places[earlier]
         return places
 
@@ -172,13 +172,14 @@ class _Versions(Mapping[int, Taxonomy]):
         return sum(1 for _ in self)
 
 
-def _without_key(body: Mapping[str, Any]) -> list[str]:
-    """`Taxonomy.without_key` of a taxonomy in the log, which isn't built for it."""
+def _without_key(body: Mapping[str, Any]) -> tuple[list[str], set[str]]:
+    """`Taxonomy.without_key` and `own_keys` of a taxonomy in the log, which isn't built for it."""
     labels = body["labels"]
     above = set() if body.get("inner_answers") else {label.get("parent") for label in labels}
     answers = [(label["id"], label["name"], label.get("key")) for label in labels if label["id"] not in above]
-    own = own_keys(answers, [label["key"] for label in labels if label.get("key")])
-    return [label_id for label_id, _, _ in answers if label_id not in own]
+    named = [label["key"] for label in labels if label.get("key")]
+    own = own_keys(answers, named)
+    return [label_id for label_id, _, _ in answers if label_id not in own], {*named, *own.values()}
 
 
 class Lineage:

@@ -10,7 +10,7 @@ DIGITS = "1234567890"
 
 @dataclass(frozen=True)
 class KeyPlaces:
-    """The places of a taxonomy's answers among the free keys: place 0 has the first free key, and so on.
+    """The places of a taxonomy's answers: places 0 to 9 have the digits 1 to 9 and 0, further ones have letters.
 
     Attributes
     ----------
@@ -18,31 +18,37 @@ class KeyPlaces:
         label_id -> place, of each answer that has no key of its own.
     former : mapping of str to int
         label_id -> its last place, of labels that had one in an earlier version.
+    own : set of int
+        Places of the digits that are a label's own key.
     """
 
     now: Mapping[str, int] = field(default_factory=dict)
     former: Mapping[str, int] = field(default_factory=dict)
+    own: frozenset[int] = frozenset()
 
-    def then(self, label_ids: Iterable[str]) -> KeyPlaces:
+    def then(self, label_ids: Iterable[str], own: Iterable[str] = ()) -> KeyPlaces:
         """Return the places in the next version of the taxonomy.
 
-        An answer that was there keeps its place, and one that comes back has its former place if that is free. Any
-        other gets the lowest free place. A place that becomes free with this version is free from the next version on:
-        whoever is used to its key doesn't choose another label by mistake.
+        An answer that was there keeps its place, unless its digit is now another label's own key. One that comes back
+        has its former place if that is free. Any other gets the lowest free place. A place that becomes free with this
+        version is free from the next version on: whoever is used to its key doesn't choose another label by mistake.
 
         Parameters
         ----------
         label_ids : iterable of str
             Ids of the next version's answers that have no key of their own, in its order.
+        own : iterable of str
+            The keys that are labels' own in the next version.
 
         Examples
         --------
         >>> KeyPlaces().then(["cat", "dog", "bird"]).then(["cat", "puppy", "bird"]).now
         {'cat': 0, 'bird': 2, 'puppy': 3}
         """
-        ids = list(label_ids)
-        now = {label_id: self.now[label_id] for label_id in ids if label_id in self.now}
-        taken, lowest = set(self.now.values()), 0
+        ids, own_places = list(label_ids), frozenset(DIGITS.index(key) for key in own if key in DIGITS)
+        now = {label_id: self.now[label_id] for label_id in ids
+               if label_id in self.now and self.now[label_id] not in own_places}
+        taken, lowest = {*self.now.values(), *self.own, *own_places}, 0
         for label_id in ids:
             if label_id in now:
                 continue
@@ -53,7 +59,7 @@ class KeyPlaces:
                 place = lowest
             now[label_id] = place
             taken.add(place)
-        return KeyPlaces(now, {**self.former, **self.now})
+        return KeyPlaces(now, {**self.former, **self.now}, own_places)
 
 
 def own_keys(answers: Sequence[tuple[str, str, str | None]], taken: Iterable[str]) -> dict[str, str]:

@@ -311,19 +311,18 @@ class Taxonomy:
         keys: dict[str, str | None] = dict(self._own_keys)
         for label_id in self.without_key:
             place = places.now[label_id]
-            keys[label_id] = self.free_digits[place] if place < len(self.free_digits) else None
+            keys[label_id] = DIGITS[place] if place < len(DIGITS) else None
         return {label_id: keys[label_id] for label_id in self.label_ids}
 
     @cached_property
-    def free_digits(self) -> tuple[str, ...]:
-        """The digits that aren't a label's own key, from 1 to 9 and 0."""
-        taken = {label.key for label in self.labels} | set(self._own_keys.values())
-        return tuple(digit for digit in DIGITS if digit not in taken)
-
-    @cached_property
     def key_places(self) -> KeyPlaces:
-        """The place of each answer without a key of its own among the free keys; in a first version their order."""
-        return self._places_before().then(self.without_key)
+        """The place of each answer without a key of its own; in a first version by their order."""
+        return self._places_before().then(self.without_key, self.own_keys)
+
+    @property
+    def own_keys(self) -> frozenset[str]:
+        """The keys that are labels' own: those that the taxonomy names, and names that are digits."""
+        return frozenset(label.key for label in self.labels if label.key) | frozenset(self._own_keys.values())
 
     @property
     def without_key(self) -> tuple[str, ...]:

@@ -33,7 +33,7 @@ from ..records import (
 from ..taxonomy.attributes import Attribute
 from ..taxonomy.attributes import Kind as AttributeKind
 from ..taxonomy.edits import Edit
-from ..taxonomy.keys import KeyPlaces
+from ..taxonomy.keys import DIGITS, KeyPlaces
 from ..taxonomy.labels import Label, Taxonomy
 
 Certainty = Literal["keep", "ask", "unsure_only"]
@@ -1290,13 +1290,14 @@ def labels_of(taxonomy: Taxonomy, first: Collection[str] = ()) -> Labels:
     answers = sorted(taxonomy, key=lambda label: label.id not in first)
     places = taxonomy.key_places
     if first:
-        places = KeyPlaces().then(sorted(taxonomy.without_key, key=lambda label_id: label_id not in first))
+        places = KeyPlaces().then(sorted(taxonomy.without_key, key=lambda label_id: label_id not in first),
+                                  taxonomy.own_keys)
     keys = taxonomy.keys_at(places)
     for label in answers:
         entry: LabelEntry = {"label_id": label.id, "name": taxonomy.name_of(label.id), "path": taxonomy.path(label.id),
                              "key": keys[label.id], "own_key": label.key is not None}
         if keys[label.id] is None:
-            entry["letter"] = places.now[label.id] - len(taxonomy.free_digits)
+            entry["letter"] = places.now[label.id] - len(DIGITS)
         for name in ("definition", "link", "colour", "sensitive"):
             if text := getattr(label, name):
                 entry[name] = text

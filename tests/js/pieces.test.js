@@ -93,9 +93,9 @@ test("a label's own key is kept", () => {
   assert.deepEqual([...keys.entries()].sort(), [["a", "1"], ["b", "b"]]);
 });
 
-test("a label without a digit has the letter at its place, also where another one before it is gone", () => {
+test("a label without a digit has the letter at its place, and any free key where that is another one's own", () => {
   const labels = [{ label_id: "b", name: "b", path: "b", key: null, letter: 1 }, { label_id: "z", name: "z", path: "z", key: "a" }, { label_id: "c", name: "c", path: "c", key: null, letter: 0 }];
-  assert.deepEqual([...assignKeys(labels, new Map(), new Map([["b", "brush"]])).entries()].sort(), [["b", "d"], ["c", "c"], ["z", "a"]]);
+  assert.deepEqual([...assignKeys(labels, new Map(), new Map([["b", "brush"]])).entries()].sort(), [["b", "c"], ["c", "1"], ["z", "a"]]);
 });
 
 test("a new label never gets a key that another one had on the open card", () => {

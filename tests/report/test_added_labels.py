@@ -116,3 +116,44 @@ def test_suggestions_of_the_label_are_never_wrong_by_older_gold(wb):
         suggestion=wb.taxonomy.label_set(["snow"]), taxonomy=2, chosen_by="random", arm="shown", arm_probability=0.5))
     bias = _of_each_label(wb.project, wb.project.answers())
     assert not bias.loc[bias.index == "snow", "n_wrong"].sum()
+
+
+def opened(folder, names, n=20):
+    pool = hw.Pool.from_texts([f"text {k}" for k in range(n)], ids=IDS[:n])
+    return hw.Workbench(folder, pool, names, task="multilabel", annotator="ada", holdout=0, progress=False, names=True)
+
+
+@pytest.mark.parametrize("verdict", ["unsure", "skip"])
+def test_who_was_unsure_or_skipped_before_a_label_was_added_ends_no_figure(verdict, tmp_path):
+    with opened(tmp_path / "p", NAMES) as wb:
+        wb.decide(IDS[0], labels=["night"])
+        wb.decide(IDS[1], verdict=verdict)
+        wb.apply(edits.add("snow"))
+        wb.progress()
+        wb.people.own()
+        wb.people.agreement()
+
+
+def test_an_older_answer_hides_no_disagreement_of_two_who_know_the_label(tmp_path):
+    with opened(tmp_path / "p", NAMES) as wb:
+        for item_id in IDS[:20]:
+            wb.decide(item_id, labels=["night"], annotator="bob")
+        wb.apply(edits.add("snow"))
+        for item_id in IDS[:20]:
+            wb.decide(item_id, labels=["night"])
+            wb.decide(item_id, labels=["night", "snow"], annotator="cleo")
+        table = wb.people.agreement().table
+        assert table.set_index(["coefficient", "over"]).loc[("percent", "items"), "value"] == 0
+        assert set(wb.progress().people.query("source == 'others'")["share"]) <= {0.0}
+
+
+def test_where_all_labels_are_others_there_is_nothing_to_compare_and_it_says_so(tmp_path):
+    with opened(tmp_path / "p", ["a"]) as wb:
+        for who in ("bob", "cleo", "ada"):
+            wb.decide(IDS[0], labels=["a"], annotator=who)
+        wb.apply([edits.add("b"), edits.retire("a")])
+        assert np.isnan(wb.people.agreement().table["value"]).all()
+        assert np.isnan(wb.people.own().agreement)
+        wb.progress()
+    with opened(tmp_path / "q", ["a"]) as wb:
+        assert np.isnan(wb.people.agreement().table["value"]).all()

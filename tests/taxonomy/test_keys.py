@@ -59,6 +59,18 @@ def test_a_key_of_its_own_is_no_place_and_takes_nobodys_digit_for_long():
     assert keys(after) == {"b": "x", "c": "2", "7": "7"}
 
 
+@pytest.mark.parametrize(("edit", "changed"), [
+    (edits.retire("3"), {"3": None}), (edits.describe("3", key="1"), {"3": "1", "cat": "6"}),
+    (edits.rename("dog", "1"), {"dog": None, "1": "1", "cat": "6"}), (edits.add("7"), {"7": "7"}),
+    (edits.add("emu"), {"emu": "6"}), (edits.retire("cat"), {"cat": None})], ids=str)
+def test_a_key_of_ones_own_that_comes_or_goes_moves_only_who_is_in_its_way(edit, changed):
+    taxonomy = hw.Taxonomy(["3", "cat", "dog", "fox", "owl"])
+    before = keys(taxonomy)
+    assert before == {"3": "3", "cat": "1", "dog": "2", "fox": "4", "owl": "5"}
+    after, _ = edit.apply(taxonomy)
+    assert keys(after) == {name: key for name, key in (before | changed).items() if key is not None}
+
+
 def test_beyond_the_digits_the_card_has_letters_in_the_same_order_after_an_edit(opened):
     taxonomy = hw.Taxonomy([f"label {n}" for n in range(14)])
     first = {one["name"]: (one["key"], one.get("letter")) for one in labels_of(taxonomy)["labels"]}

@@ -68,9 +68,8 @@ export function assignKeys(labels, before = new Map(), bindings = new Map()) {
   /** @type {Map<string, string>} */
   const keys = new Map([...before].filter(([id]) => present.has(id)));
   const taken = new Set(before.values());
-  const named = new Set(labels.map((label) => label.key?.toLowerCase()));
-  const letters = [..."abcdefghijklmnopqrstuvwxyz"].filter((k) => !named.has(k) && !bindings.has(k));
-  for (const { label_id, key, letter } of labels) {
+  const letters = [..."abcdefghijklmnopqrstuvwxyz"].filter((k) => !bindings.has(k));
+  for (const { label_id, key, letter } of [...labels].sort((a, b) => Number(!a.key) - Number(!b.key))) {
     const wanted = key?.toLowerCase() ?? (letter === undefined ? undefined : letters[letter]);
     if (!wanted || keys.has(label_id) || taken.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
     keys.set(label_id, wanted);

@@ -135,9 +135,8 @@ function assignKeys(labels, before = /* @__PURE__ */ new Map(), bindings = /* @_
   const present = new Set(labels.map((l) => l.label_id));
   const keys = new Map([...before].filter(([id]) => present.has(id)));
   const taken2 = new Set(before.values());
-  const named = new Set(labels.map((label) => label.key?.toLowerCase()));
-  const letters = [..."abcdefghijklmnopqrstuvwxyz"].filter((k) => !named.has(k) && !bindings.has(k));
-  for (const { label_id, key, letter } of labels) {
+  const letters = [..."abcdefghijklmnopqrstuvwxyz"].filter((k) => !bindings.has(k));
+  for (const { label_id, key, letter } of [...labels].sort((a, b) => Number(!a.key) - Number(!b.key))) {
     const wanted = key?.toLowerCase() ?? (letter === void 0 ? void 0 : letters[letter]);
     if (!wanted || keys.has(label_id) || taken2.has(wanted) || !/^[\p{L}\d]$/u.test(wanted) || bindings.has(wanted)) continue;
     keys.set(label_id, wanted);
