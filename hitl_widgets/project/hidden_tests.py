@@ -17,7 +17,7 @@ import numpy as np
 from ..errors import BadInput
 from ..items.pool import Pool
 from ..records import LABELLING, Item, Prediction
-from ..sampling.gold import gold_order
+from ..sampling.gold_order import gold_order
 from ..storage.log import Log
 from ..taxonomy.history import Lineage, unknown_in
 from ..taxonomy.label_sets import is_set, members, set_id

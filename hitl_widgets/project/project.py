@@ -62,8 +62,8 @@ from .editing import Editing
 from .evidence import explanation_feedback, touched_ids
 from .given_answers import answered, as_offered, check_repeat, given_label, sent_before, what_was_seen
 from .given_objects import answered_objects, check_given, given_reasons
+from .gold import set_gold
 from .hidden_tests import HiddenTests, none_plantable, plantable
-from .known_answers import set_gold
 from .notices import People
 from .object_scores import ObjectScores
 from .preview import Applied, Preview

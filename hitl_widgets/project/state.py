@@ -35,15 +35,15 @@ from ..taxonomy.attributes import Value
 from ..taxonomy.history import Lineage
 from .assignments import Assignments
 from .copies import changed_in_words, copies_in_holdout
-from .doubt import Doubt
+from .gold import take_gold_in
 from .joining import renumbered
-from .known_answers import take_gold_in
 from .label_index import LabelIndex, Pair
 from .policy import Agreements
 from .reference import NOTHING, BlindAnswers, ReferenceLabels, blind_answer, blind_answers
 from .threads import Thread
 from .threads import take_in as take_threads_in
 from .verdicts import Verdicts
+from .votes_in_doubt import Doubt
 
 CONTENT_BUDGET_S = 0.05
 # Up to this number of hold-out items, all decisions are read, without checking which items have more than one.

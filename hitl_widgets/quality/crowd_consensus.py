@@ -16,7 +16,7 @@ import pandas as pd
 
 from ..errors import BadInput, ShapeError
 from ..records import Estimate
-from . import exposure, vote_models
+from . import copying_rates, vote_models
 from .intervals import jeffreys
 from .pooling import Votes
 from .suggestion_effect import agreement_with_model
@@ -545,13 +545,14 @@ def _copying(encoded: EncodedVotes, ballots: Ballots, aware: VoteModel | None,
     if aware is None:
         why = "the votes name no suggestion"
         return None, Estimate(float("nan"), why=why), Estimate(float("nan"), why=why)
-    rate, right = exposure.overall(aware, ballots, vote_models.posterior(aware, ballots) if probs is None else probs)
+    probs = vote_models.posterior(aware, ballots) if probs is None else probs
+    rate, right = copying_rates.overall(aware, ballots, probs)
     if not (ballots.channel == SHOWN_VOTE).any():
         return None, rate, right
-    off = exposure.misfit(rate, *agreement_with_model(encoded.rows))
-    table = exposure.copy_intervals(aware, ballots)
+    off = copying_rates.misfit(rate, *agreement_with_model(encoded.rows))
+    table = copying_rates.copy_intervals(aware, ballots)
     table["annotator"] = encoded.annotators.to_numpy()[table["annotator"]]
     each = zip(table["rate"].tolist(), table["low"].tolist(), table["high"].tolist(), strict=True)
     table["rate"], table["low"], table["high"] = zip(
-        *(exposure.corrected(value, low, high, off) for value, low, high in each), strict=True)
-    return table, Estimate(*exposure.corrected(rate.value, rate.low, rate.high, off), n=rate.n), right
+        *(copying_rates.corrected(value, low, high, off) for value, low, high in each), strict=True)
+    return table, Estimate(*copying_rates.corrected(rate.value, rate.low, rate.high, off), n=rate.n), right

@@ -86,8 +86,8 @@ class RunLength:
 def accuracy(right: Right, *, prior: tuple[float, float] = PRIOR, level: float = 0.95) -> Estimate:
     """A person's accuracy on gold items, estimated by a Beta posterior.
 
-    It is the accuracy on gold items, not on the pool. Gold items are drawn by label (`sampling.gold`), so rare labels
-    have a larger weight than in the pool.
+    It is the accuracy on gold items, not on the pool. Gold items are drawn by label (`sampling.gold_order`), so rare
+    labels have a larger weight than in the pool.
 
     Parameters
     ----------

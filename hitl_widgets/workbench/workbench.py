@@ -19,8 +19,8 @@ import pandas as pd
 
 from ..errors import BadInput
 from ..items.pool import Pool
+from ..project.gold import gold_by_name
 from ..project.importing import import_annotations
-from ..project.known_answers import gold_by_name
 from ..project.moving import move_project
 from ..records import OBJECT_TASKS, Decision, Item, Items, Seen
 from ..sampling.queue import AUDIT_SHARE

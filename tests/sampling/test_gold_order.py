@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hitl_widgets.errors import BadInput, ShapeError
-from hitl_widgets.sampling.gold import gold_order
+from hitl_widgets.sampling.gold_order import gold_order
 
 
 def unseen(n):
