@@ -226,16 +226,20 @@ def learn(wb: Workbench, kind: str, items: str) -> None:
 
 
 @pytest.fixture(scope="module")
-def opened(folders: Callable[..., Any]) -> Iterator[Callable[..., Workbench]]:
-    """Opens a case's project, or a copy of it in another folder; each is closed at the end."""
+def opened(folders: Callable[..., Any],
+           tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Workbench]]:
+    """Opens a copy of a case's project, in the folder given or in the one that all readers share.
+
+    The project itself is never opened: a session writes into its folder while another test copies it.
+    """
     made: dict[Any, Workbench] = {}
 
     def open_(case: Case, folder: Any = None) -> Workbench:
-        if (at := folder or folders(*case)) not in made:
-            if folder is not None:
-                shutil.copytree(folders(*case), folder)
-            made[at] = hw.Workbench(at, POOLS[case[3]], annotator="ada", progress=False, model=net_of(case))
-        return made[at]
+        if (key := folder or case) not in made:
+            at = folder or tmp_path_factory.mktemp("read") / "p"
+            shutil.copytree(folders(*case), at)
+            made[key] = hw.Workbench(at, POOLS[case[3]], annotator="ada", progress=False, model=net_of(case))
+        return made[key]
     yield open_
     for wb in made.values():
         wb.close()
@@ -278,7 +282,7 @@ def desk_of(wb: Workbench) -> Workbench:
     """Another copy of the project, on which a label, or an attribute, was added."""
     folder = wb.folder.parent / "second-desk"
     if not folder.exists():
-        shutil.copytree(wb.folder, folder)
+        shutil.copytree(wb.folder, folder, ignore=shutil.ignore_patterns(".tmp*"))
     other = Workbench(folder, wb.pool, annotator="zoe", progress=False)
     other.apply(edits.add("dawn") if len(wb.taxonomy) else edits.change_attribute("blur", definition="dim"))
     return other
